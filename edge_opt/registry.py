@@ -1,0 +1,132 @@
+"""What can be added to edge-opt, and where each one is: tables of ``"module:object"`` strings, imported on first use.
+
+A package of its own adds to a kind with an entry point of the group ``edge_opt.<kind>`` (``edge_opt.exporters``, …).
+The protocols say what one must offer; ``tests/conformance`` holds every registered one against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt.errors import UnknownName
+from edge_opt.types import Model, Quantization
+
+Kind = Literal["frontends", "exporters", "runtimes", "devices", "executors"]
+Array = NDArray[Any]
+
+TABLES: Mapping[Kind, Mapping[str, str]] = {
+    "frontends": {
+        "keras": "edge_opt.frontends.keras:frontend",
+        "saved_model": "edge_opt.frontends.saved_model:frontend",
+    },
+    "exporters": {
+        "tflite": "edge_opt.exporters.tflite:exporter",
+        "onnx": "edge_opt.exporters.onnx:exporter",
+        "openvino": "edge_opt.exporters.openvino:exporter",
+    },
+    "runtimes": {
+        "litert": "edge_opt.runtimes.litert",
+        "onnxruntime": "edge_opt.runtimes.ort",
+        "openvino": "edge_opt.runtimes.ov",
+    },
+    "devices": {
+        "local": "edge_opt.devices.local:LocalDevice",
+    },
+    "executors": {
+        "process": "edge_opt.executors.process:ProcessExecutor",
+    },
+}
+
+
+class Frontend(Protocol):
+    """A kind of trained model → its description, a float SavedModel at batch 1, and the framework's own outputs.
+
+    ``accepts`` looks at names and first bytes only; the other two load the framework and run in a process of their own.
+    """
+
+    def accepts(self, path: Path) -> bool:
+        """Whether ``path`` looks like a model of this kind."""
+
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
+        """The description of the model at ``path``; writes it as a SavedModel, batch 1, float32, to the folder ``out``.
+
+        Raises ModelError where it cannot be read, has free dimensions besides the batch, or carries code unasked.
+        """
+
+    def predict(self, path: Path, inputs: Array, allow_code: bool) -> Array:
+        """What the framework itself answers, ``(n, classes)`` float32, for ``inputs`` ``(n, …)`` float32."""
+
+
+class Exporter(Protocol):
+    """A float SavedModel and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1."""
+
+    format: str
+
+    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+        """The ways this format has to store ``quantization``: ``("",)`` for one, names for several, ``()`` for none."""
+
+    def export(self, saved_model: Path, quantization: Quantization, variant: str, samples: Array, out: Path) -> Path:
+        """Write the artifact into the empty folder ``out`` and return the file that the runtime opens.
+
+        ``samples`` are calibration inputs, ``(n, …)`` float32 as the model sees them; used by ``static`` only.
+        """
+
+
+class Runtime(Protocol):
+    """A module of ``edge_opt.runtimes``; it imports its engine inside ``open``, so that looking costs nothing."""
+
+    FORMATS: tuple[str, ...]
+    PACKAGES: tuple[str, ...]  # import names of which one must be installed
+
+    def options(self, isa: Sequence[str]) -> tuple[Mapping[str, str], ...]:
+        """The ways to run that deserve a trial of their own on ``isa``: ``({},)``, and ``{"precision": "bf16"}`` …"""
+
+    def open(self, path: str, threads: int, options: Mapping[str, str]) -> Any:
+        """A session: ``run(list[ndarray]) -> list[ndarray]``, ``inputs``, ``outputs``, ``executed``, ``version``."""
+
+
+class Device(Protocol):
+    """Where worker jobs run: this machine, a board over SSH, a browser. One job at a time."""
+
+    def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The worker's answer to ``job`` (``docs/worker-protocol.md``), run in a fresh process.
+
+        Raises Crashed, TimedOut, OutOfMemory, or StepFailed with the runtime's own words.
+        """
+
+
+class Executor(Protocol):
+    """Where other heavy work runs, each call in a process of its own."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """The future result of ``function(*arguments)``: both must pickle. Its exception is a StepFailed or the EdgeOptError raised."""
+
+
+@cache
+def _table(kind: Kind) -> dict[str, str]:
+    added = {point.name: point.value for point in entry_points(group=f"edge_opt.{kind}")}
+    return {**added, **TABLES[kind]}
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Every registered name of ``kind``, in the order of the table."""
+    return tuple(_table(kind))
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The object registered as ``name``; imports its module. Raises UnknownName."""
+    table = _table(kind)
+    if name not in table:
+        raise UnknownName.among(kind.removesuffix("s"), name, table)
+    module, _, attribute = table[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
