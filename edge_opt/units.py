@@ -21,8 +21,9 @@ _BYTES: dict[str, int] = {
     **{prefix + "b": factor for prefix, factor in (_DECIMAL | _BINARY).items()},
     **{prefix: factor for prefix, factor in (_DECIMAL | _BINARY).items() if prefix},
 }
-_NS_PER: dict[TimeUnit, float] = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_DURATIONS: dict[str, int] = {"ns": 1, "µs": 10**3, "ms": 10**6, "s": 10**9, "us": 10**3, "μs": 10**3, "min": 60 * 10**9}  # the micro sign and the Greek letter
+_NS_PER: dict[str, float] = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_GREEK_US = "\u03bcs"  # keyboards write the Greek letter, Unicode prefers the micro sign
+_DURATIONS: dict[str, float] = {**_NS_PER, "us": 1e3, _GREEK_US: 1e3, "min": 60e9}
 _FRACTIONS = {"pp": 100.0, "%": 100.0, "": 1.0}
 LARGEST_BARE_FRACTION = 0.1
 
@@ -78,8 +79,8 @@ def _split(text: str, kind: str, examples: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text.strip())
     number = float(match["number"]) if match else math.nan
     if match is None or not math.isfinite(number):
-        hint = f"a {kind} is not negative: write it like {examples}" if text.strip()[:1] == "-" else f"write it like {examples}"
-        raise InputError(f"'{text}' is not a {kind}", hint)
+        sign = f"a {kind} is not negative: " if text.strip()[:1] == "-" else ""
+        raise InputError(f"'{text}' is not a {kind}", f"{sign}write it like {examples}")
     return number, match["unit"]
 
 
