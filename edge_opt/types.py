@@ -6,7 +6,7 @@ fractions lie in 0..1. Every noun is written to JSON and read back by :mod:`edge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -312,8 +312,8 @@ class Access:
 class Certificate:
     """The verdict on the certification split, and the ledger of everything that was ever judged there.
 
-    ``trial`` is the one that was handed over; where none passed, the baseline is, and ``status`` says what became of
-    the last one that was tried.
+    ``trial`` is the one that is handed over. Where no other passed it is the baseline, which passes against itself; the
+    ledger then says what became of the others.
     """
 
     status: Status
@@ -378,3 +378,29 @@ class Report:
     started: str  # ISO 8601, UTC
     seconds: float
     schema_version: int = SCHEMA_VERSION
+
+
+# ── what is told while a run goes on ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What is about to be done, said before it starts: times and sizes are estimates."""
+
+    candidates: tuple[str, ...]
+    seconds: float
+    disk_bytes: int
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far the work is: ``what`` is running now, ``done`` of ``total`` jobs of this stage are finished."""
+
+    stage: str
+    what: str
+    done: int
+    total: int
+
+
+Watch = Callable[[Outline | Step | Finding], None]

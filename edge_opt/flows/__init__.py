@@ -1,0 +1,1 @@
+"""Whole jobs, each readable from top to bottom."""

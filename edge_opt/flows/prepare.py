@@ -1,0 +1,137 @@
+"""A model file and a data set → everything the recipes start from: described, split, and preprocessed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt import registry
+from edge_opt.errors import DataError, ModelError
+from edge_opt.inputs import dataset as datasets
+from edge_opt.inputs import preprocess
+from edge_opt.stages import contract as contracts
+from edge_opt.stages.evaluate import score
+from edge_opt.store import Run
+from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Step, Watch
+
+# Enough labelled pictures to tell contracts apart: a wrong one costs 10 to 80 points, seldom fewer.
+_CONTRACT_SAMPLES = 300
+_TIMING_SAMPLES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What every candidate of a run shares; the ``.npy`` files hold ``(n, …)`` float32 as the model sees it."""
+
+    model: Model
+    saved_model: Path
+    contract: Preprocessing
+    splits: datasets.Splits
+    summary: DataSummary
+    calibration: Path
+    selection: Path
+    timing: Path  # a few of the selection
+    reference: NDArray[np.float32]  # the framework's own outputs on the selection
+    original: Original
+    findings: tuple[Finding, ...]
+
+
+def prepare(
+    model_path: Path, data_path: Path, run: Run, executor: registry.Executor, *, seed: int, allow_code: bool, watch: Watch
+) -> Prepared:
+    """The model described and as a SavedModel, the data split, and what the framework answers on the selection."""
+    watch(Step(stage="prepare", what="reading the data", done=0, total=4))
+    data = datasets.read(data_path)
+    watch(Step(stage="prepare", what="loading the model", done=1, total=4))
+    frontend = frontend_of(model_path)
+    saved_model = run.scratch("saved_model")
+    model: Model = executor.submit(frontend.prepare, model_path, saved_model, allow_code).result()
+    fits = _fit(model, data)
+    splits = datasets.split(data, seed)
+    watch(Step(stage="prepare", what="checking the preprocessing", done=2, total=4))
+    contract, found = contract_of(data_path, model, splits.selection, frontend, executor, allow_code)
+    calibration = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"))
+    selection = preprocess.prepare(contract, splits.selection, run.scratch("selection.npy"))
+    timing = run.scratch("timing.npy")
+    np.save(timing, np.load(selection, mmap_mode="r")[:_TIMING_SAMPLES])
+    watch(Step(stage="prepare", what="running the original", done=3, total=4))
+    reference = executor.submit(_predict, frontend, model_path, selection, allow_code).result()
+    watch(Step(stage="prepare", what="ready", done=4, total=4))
+    return Prepared(
+        model=model,
+        saved_model=saved_model,
+        contract=contract,
+        splits=splits,
+        summary=DataSummary(
+            path=str(data_path),
+            classes=data.classes,
+            calibration=len(splits.calibration),
+            selection=len(splits.selection),
+            certification=len(splits.certification),
+            sha256=data.sha256,
+        ),
+        calibration=calibration,
+        selection=selection,
+        timing=timing,
+        reference=reference,
+        original=Original(accuracy=score(reference, splits.selection.labels, data.classes, "selection")),
+        findings=(*data.findings, *splits.findings, *fits, *found),
+    )
+
+
+def frontend_of(path: Path) -> registry.Frontend:
+    """The frontend that takes the model at ``path``. Raises ModelError where there is no file, or none takes it."""
+    if not path.exists():
+        raise ModelError(f"there is no model at '{path}'", "give the path of a .keras or .h5 file, or of a SavedModel folder")
+    for name in registry.names("frontends"):
+        frontend: registry.Frontend = registry.load("frontends", name)
+        if frontend.accepts(path):
+            return frontend
+    raise ModelError(f"'{path}' is no model that edge-opt reads", "give a .keras or .h5 file, or a SavedModel folder")
+
+
+def contract_of(
+    data_path: Path,
+    model: Model,
+    labelled: datasets.Samples,
+    frontend: registry.Frontend,
+    executor: registry.Executor,
+    allow_code: bool,
+) -> tuple[Preprocessing, tuple[Finding, ...]]:
+    """The contract that lies beside the data; else the likely one that the model's accuracy supports, with a finding."""
+    written = preprocess.read(data_path)
+    if written:
+        return written, ()
+    few = labelled.take(_spread(labelled.labels, _CONTRACT_SAMPLES))
+    likely = preprocess.likely(model.inputs[0], few)
+    inputs = np.concatenate([np.stack([preprocess.apply(one, few.image(i)) for i in range(len(few))]) for one in likely])
+    outputs = executor.submit(frontend.predict, model.path, inputs.astype(np.float32), allow_code).result()
+    right = outputs.argmax(axis=1).reshape(len(likely), len(few)) == few.labels
+    return contracts.choose(likely, right, classes=model.outputs[0].shape[-1] or 0)
+
+
+def _spread(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """At most ``count`` indices, evenly over the samples in the order of their labels: every class is met."""
+    by_label = np.argsort(labels, kind="stable")
+    return by_label[np.unique(np.linspace(0, len(labels) - 1, min(count, len(labels))).astype(np.int64))]
+
+
+def _predict(frontend: registry.Frontend, model: Path, inputs: Path, allow_code: bool) -> NDArray[np.float32]:
+    return frontend.predict(model, np.load(inputs, mmap_mode="r"), allow_code)
+
+
+def _fit(model: Model, data: datasets.Dataset) -> tuple[Finding, ...]:
+    """Whether the model's outputs and the data's classes are the same number. Raises DataError where labels cannot fit."""
+    outputs = model.outputs[0].shape[-1]
+    if outputs is not None and len(data.classes) > outputs:
+        raise DataError(
+            f"the data has {len(data.classes)} classes and the model '{model.path.name}' has {outputs} outputs",
+            "give the data set this model was trained for",
+        )
+    if outputs is not None and len(data.classes) < outputs:
+        message = f"the data has {len(data.classes)} classes of the model's {outputs}: accuracy holds for those only"
+        return (Finding(code="EO150", level="warning", message=message, hint="check that the classes are in the order of the training"),)
+    return ()

@@ -1,0 +1,1 @@
+"""One step each: functions from frozen data to frozen data. No stage calls another; the flows do."""

@@ -1,0 +1,65 @@
+"""An artifact and labelled inputs → its accuracy, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt import registry
+from edge_opt.types import Accuracy
+
+Split = Literal["selection", "certification"]
+
+
+def evaluate(
+    artifact: Path,
+    runtime: str,
+    options: Mapping[str, str],
+    inputs: Path,
+    outputs: Path,
+    device: registry.Device,
+) -> NDArray[np.float32]:
+    """What the artifact answers, ``(n, classes)`` float32, for the ``(n, …)`` float32 array in the file ``inputs``.
+
+    Raises StepFailed where the runtime fails or the outputs hold NaN.
+    """
+    job: dict[str, Any] = {
+        "protocol": 1,
+        "mode": "predict",
+        "artifacts": [{"path": str(artifact.resolve()), "runtime": runtime, "options": dict(options)}],
+        "threads": 1,
+        "inputs": str(inputs.resolve()),
+        "outputs": str(outputs.resolve()),
+    }
+    answer = device.run(job)
+    found: NDArray[np.float32] = np.load(answer["outputs"])
+    return found
+
+
+def score(
+    outputs: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    split: Split,
+    reference: NDArray[np.float32] | None = None,
+) -> Accuracy:
+    """Top-1 of ``outputs`` ``(n, classes)`` against ``labels`` ``(n,)``, overall and per class.
+
+    With the framework's own outputs as ``reference``, also the largest absolute difference to them.
+    """
+    predictions = outputs.argmax(axis=1)
+    scores = predictions == labels
+    return Accuracy(
+        metric="top1",
+        condition="clean",
+        split=split,
+        scores=tuple(int(one) for one in scores),
+        predictions=tuple(int(one) for one in predictions),
+        value=float(scores.mean()),
+        per_class={name: float(scores[labels == index].mean()) for index, name in enumerate(classes) if (labels == index).any()},
+        max_abs_difference=None if reference is None else float(np.abs(outputs - reference).max()),
+    )

@@ -1,0 +1,253 @@
+"""The run folder: what a run has finished, and the nouns as versioned JSON.
+
+::
+
+    runs/NAME/
+      jobs.jsonl            what was asked, then every finished job, one line each, appended as it ends
+      artifacts/3f9a…/      the files of one artifact, in a folder named by their hash
+      report.json           the Report, once there is one
+      scratch/              arrays and intermediate models; gone when the run has ended well
+
+A kill at any moment loses the job in progress: a line cut short is dropped when the folder is opened again.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import types
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from edge_opt.errors import RunError
+
+SCHEMA_VERSION = 1
+_CHUNK_BYTES = 1 << 20
+T = TypeVar("T")
+
+
+# ── nouns ↔ JSON ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def dump(noun: Any) -> Any:
+    """``noun`` as what JSON can hold: dataclasses become objects of their field names, paths become strings."""
+    if is_dataclass(noun) and not isinstance(noun, type):
+        return {field.name: dump(getattr(noun, field.name)) for field in fields(noun)}
+    if isinstance(noun, Mapping):
+        return {str(key): dump(value) for key, value in noun.items()}
+    if isinstance(noun, list | tuple):
+        return [dump(value) for value in noun]
+    return noun.as_posix() if isinstance(noun, Path) else noun
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def parse(kind: Any, data: Any) -> Any:
+    """What :func:`dump` made ``data`` from: ``parse(type(x), dump(x)) == x``. Raises RunError where it does not fit."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return parse(_member(arguments, data), data)
+    if origin is Literal:
+        if data not in arguments:
+            raise RunError(f"expected one of {', '.join(map(repr, arguments))}, found '{data}'")
+        return data
+    if origin is tuple:
+        members = [arguments[0]] * len(data) if arguments[-1] is Ellipsis else arguments
+        return tuple(parse(member, value) for member, value in zip(members, data, strict=True))
+    if origin is not None and issubclass(origin, Mapping):
+        return {key: parse(arguments[1], value) for key, value in data.items()}
+    if is_dataclass(kind):
+        known = _hints(cast(type, kind))
+        if not isinstance(data, dict) or not set(data) <= set(known):
+            raise RunError(f"this is no {getattr(kind, '__name__', kind)}: {str(data)[:80]}")
+        return cast(type, kind)(**{name: parse(known[name], value) for name, value in data.items()})
+    if kind is Path:
+        return Path(data)
+    return float(data) if kind is float and isinstance(data, int) else data
+
+
+def _member(members: tuple[Any, ...], data: Any) -> Any:
+    """The one member of a union that ``data`` was dumped from: told by None, by the field names, or the only other."""
+    if data is None:
+        return type(None)
+    if isinstance(data, dict):
+        for member in members:
+            if is_dataclass(member) and {field.name for field in fields(member)} == set(data):
+                return member
+    return next(member for member in members if member is not type(None))
+
+
+# ── the folder ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Where an artifact's files came to lie (relative to the run folder), how large they are, and their hash."""
+
+    folder: Path
+    size_bytes: int
+    compressed_bytes: int
+    sha256: str
+
+
+class Run:
+    """An open run folder. ``once`` is the heart of it: work that was finished before is not done again."""
+
+    def __init__(self, folder: Path, jobs: dict[str, Any]) -> None:
+        self.folder = folder
+        self._jobs = jobs
+
+    @classmethod
+    def start(cls, folder: Path, request: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False) -> Run:
+        """An empty run, or with ``resume`` the one that was begun there for the same ``request``.
+
+        Raises RunError where the folder already holds a run, or one that was asked for something else.
+        """
+        journal = folder / "jobs.jsonl"
+        if journal.exists() and overwrite:
+            clear(folder)
+        if journal.exists():
+            if not resume:
+                raise RunError(f"'{folder}' already holds a run", "go on with --resume, start again with --overwrite, or give another -o")
+            asked, jobs = _read(journal)
+            changed = sorted(name for name in {*asked, *request} if asked.get(name) != dump(request).get(name))
+            if changed:
+                raise RunError(
+                    f"'{folder}' was begun with another {', '.join(changed)}", "give the same again, or another -o for a new run"
+                )
+            return cls(folder, jobs)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(f"'{folder}' exists and is no run folder", "give another -o")
+        with room(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, {})
+        run._append({"schema_version": SCHEMA_VERSION, "request": dump(request)})
+        return run
+
+    def once(self, key: str, kind: Any, work: Callable[[], T]) -> T:
+        """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made and appended now."""
+        if key in self._jobs:
+            return cast(T, parse(kind, self._jobs[key]))
+        result = work()
+        self.append(key, result)
+        return result
+
+    def finished(self, key: str) -> bool:
+        """Whether the journal holds ``key``."""
+        return key in self._jobs
+
+    def append(self, key: str, result: Any) -> None:
+        """Write that ``key`` is finished, and its result, to the disk."""
+        self._jobs[key] = dump(result)
+        self._append({"key": key, "value": self._jobs[key]})
+
+    def scratch(self, name: str) -> Path:
+        """A path for passing work to other processes; its folder exists, and goes when the run ends well."""
+        with room(self.folder):
+            (self.folder / "scratch").mkdir(exist_ok=True)
+        return self.folder / "scratch" / name
+
+    def adopt(self, built: Path) -> Stored:
+        """Move the files of the folder ``built`` to ``artifacts/<hash>``; the same content is kept once."""
+        sha256, size_bytes, compressed_bytes = measure(built)
+        place = Path("artifacts") / sha256[:16]
+        with room(self.folder):
+            (self.folder / "artifacts").mkdir(exist_ok=True)
+            if (self.folder / place).exists():
+                shutil.rmtree(built)
+            else:
+                os.replace(built, self.folder / place)
+        return Stored(folder=place, size_bytes=size_bytes, compressed_bytes=compressed_bytes, sha256=sha256)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the folder, whole or not at all."""
+        path = self.folder / name
+        with room(self.folder):
+            partial = path.with_suffix(".partial")
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, path)
+        return path
+
+    def close(self) -> None:
+        """Remove what only the work needed."""
+        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+
+    def _append(self, line: Any) -> None:
+        with room(self.folder), (self.folder / "jobs.jsonl").open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(line, separators=(",", ":")) + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run wrote to ``folder``, and nothing else that lies there."""
+    for name in ("artifacts", "scratch", "bundle"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("report.json", "report.md", "front.svg", "jobs.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file. Raises RunError where there is none, or where it is cut short."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"'{path}' cannot be read: {error.strerror}", "give the folder that 'edge-opt optimize' wrote") from error
+    except ValueError as error:
+        raise RunError(f"'{path}' is not valid JSON: {error}", "run 'edge-opt optimize' again") from error
+
+
+def measure(folder: Path) -> tuple[str, int, int]:
+    """SHA-256 over names and contents of the files below ``folder``, their bytes, and their bytes after gzip."""
+    digest, size_bytes, compressed_bytes = hashlib.sha256(), 0, 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        squeeze = zlib.compressobj(level=6, wbits=31)
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                size_bytes += len(chunk)
+                compressed_bytes += len(squeeze.compress(chunk))
+        compressed_bytes += len(squeeze.flush())
+    return digest.hexdigest(), size_bytes, compressed_bytes
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or a folder that may not be written, into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunError(
+                f"no room is left on the disk of '{folder}'", "free some space, then go on with --resume: nothing finished is lost"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+            raise RunError(f"'{folder}' cannot be written: {error.strerror}", "give another folder with -o") from error
+        raise
+
+
+def _read(journal: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was asked and what was finished; a last line cut short by a kill is removed from the file."""
+    whole = journal.read_bytes()
+    complete = whole[: whole.rfind(b"\n") + 1]
+    if len(complete) < len(whole):
+        journal.write_bytes(complete)
+    try:
+        head, *lines = [json.loads(line) for line in complete.splitlines()]
+        if head["schema_version"] != SCHEMA_VERSION:
+            raise RunError(f"'{journal.parent}' was written by another version of edge-opt", "give another -o for a new run")
+        return head["request"], {line["key"]: line["value"] for line in lines}
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"'{journal}' is damaged: {error}", "give another -o for a new run") from error
