@@ -159,6 +159,11 @@ def format_pp(fraction: float, half: float | None = None, *, unit: bool = True) 
     return _decimals(100 * fraction, 2) + spread + (" pp" if unit else "")
 
 
+def format_confidence(confidence: float) -> str:
+    """How sure an interval is: ``90%``, ``99.5%``."""
+    return f"{100 * confidence:.4g}%"
+
+
 def format_ratio(ratio: float, half: float | None = None) -> str:
     """``2.80x``, ``2.80x ± 0.04``; below 0.1 two digits: ``0.025x``."""
     digits = 2 if ratio >= 0.0995 or ratio <= 0 else 1 - _magnitude(ratio)
