@@ -186,6 +186,11 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def format_number(value: float) -> str:
+    """A number without a unit, to four digits: ``0.25``, ``0.003922``, ``3.1e-05``."""
+    return f"{value:.4g}"
+
+
 def _magnitude(value: float) -> int:
     return math.floor(math.log10(abs(value))) if value else 0
 
