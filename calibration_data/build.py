@@ -89,7 +89,7 @@ def build(source: Path, out: Path) -> None:
         "classes": np.array(CLASSES),
     }
     data = out / "fashion_mnist.npz"
-    np.savez_compressed(data, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(data, allow_pickle=False, **arrays)
     manifest = {
         "name": "Fashion-MNIST, a subset",
         "source": "Debian package dataset-fashion-mnist 0.0~git20200523.55506a9-1, "
