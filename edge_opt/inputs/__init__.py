@@ -1,0 +1,1 @@
+"""What the user brings: data, the preprocessing contract, targets and recipes."""

@@ -1,0 +1,60 @@
+"""A data set, from an ``.npz`` file, an image folder or a CSV table, and its splits for calibrating and judging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_opt.errors import DataError
+from edge_opt.inputs.dataset import arrays, files, folder, table
+from edge_opt.inputs.dataset.samples import Dataset, Samples
+from edge_opt.inputs.dataset.splits import Splits, split
+from edge_opt.types import Finding
+
+__all__ = ["Dataset", "Samples", "Splits", "check_outputs", "read", "split"]
+
+
+def read(path: Path, progress: files.Progress | None = None) -> Dataset:
+    """The data set at ``path``; picture files are looked at once, and ``progress(done, total)`` is told.
+
+    Raises DataError, in one sentence, for anything that is not a labelled set of pictures.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return folder.read(path, progress)
+    if not path.exists():
+        raise DataError(f"there is no data set '{path}'", "check the path")
+    kind = path.suffix.lower()
+    if kind == ".npz":
+        return arrays.read(path)
+    if kind in (".csv", ".tsv"):
+        return table.read(path, progress)
+    if kind in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+        raise DataError(f"'{path}' is an archive", "unpack it, and give the folder")
+    raise DataError(
+        f"'{path}' is not a data set",
+        "give an .npz with x_train and y_train, a folder with one sub-folder a class, or a .csv with path and label",
+    )
+
+
+def check_outputs(dataset: Dataset, outputs: int) -> tuple[Finding, ...]:
+    """What is to be said about labels that reach a model with that many outputs.
+
+    Raises DataError where the labels cannot mean the outputs: more classes, or fewer by name.
+    """
+    count = len(dataset.classes)
+    if count == outputs:
+        return ()
+    numbered = dataset.classes == tuple(str(number) for number in range(count))
+    if count > outputs or not numbered:
+        raise DataError(
+            f"'{dataset.path}' has {count} classes, but the model has {outputs} outputs",
+            "give the data that this model was trained for; classes.txt names all of them, in the order of the outputs",
+        )
+    return (
+        Finding(
+            code="EO108",
+            level="warning",
+            message=f"the labels go from 0 to {count - 1}, but the model has {outputs} outputs",
+            hint="check that the labels are those that the model was trained with",
+        ),
+    )

@@ -1,0 +1,143 @@
+"""Rows of (split, file, class) → a data set of files: each is read once, hashed, decoded and, if broken, left out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_opt.errors import DataError
+from edge_opt.inputs.dataset import pictures
+from edge_opt.inputs.dataset.names import Split, declared_classes, order_finding
+from edge_opt.inputs.dataset.samples import Dataset, FileSamples, short_name
+from edge_opt.types import Finding
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file with its label as it was written."""
+
+    split: Split
+    path: Path
+    label: str
+
+
+def dataset(
+    path: Path, root: Path, rows: Sequence[Row], findings: Iterable[Finding], progress: Progress | None = None
+) -> Dataset:
+    """The data set of ``rows``; ``progress(done, total)`` is called while they are looked at.
+
+    Raises DataError where only one class is left, or a class has no picture left.
+    """
+    classes = _classes(path, rows)
+    inspected = _inspect([row.path for row in rows], progress)
+    good = [i for i, each in enumerate(inspected) if not each.fault]
+    found = list(findings)
+    if len(good) < len(rows):
+        found.append(_broken(root, [(rows[i].path, each.fault) for i, each in enumerate(inspected) if each.fault], len(rows)))
+    _check_classes(path, classes, rows, good)
+    order = order_finding(classes)
+    found += [order] if order else []
+    index = {name: i for i, name in enumerate(classes)}
+    parts: dict[str, FileSamples] = {}
+    for split in ("train", "validation", "test"):
+        chosen = [i for i in good if rows[i].split == split]
+        if chosen:
+            parts[split] = FileSamples(
+                root,
+                tuple(rows[i].path for i in chosen),
+                np.asarray([index[rows[i].label] for i in chosen], np.int64),
+                tuple(inspected[i] for i in chosen),
+            )
+    return Dataset(
+        path=path,
+        classes=classes,
+        train=parts.get("train"),
+        validation=parts.get("validation"),
+        test=parts.get("test"),
+        findings=tuple(found),
+        sha256=_sha256(root, classes, parts),
+    )
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first names in quotes, and how many more there are."""
+    listed = ", ".join(f"'{name}'" for name in names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
+
+
+def _classes(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
+    present = {row.label for row in rows}
+    declared = declared_classes(path)
+    if declared:
+        unknown = sorted(present - set(declared))
+        if unknown:
+            raise DataError(
+                f"'{path}' has the class '{unknown[0]}', which its list of classes does not name",
+                f"the list says: {', '.join(declared)}",
+            )
+        return declared
+    if path.is_file() and all(name.isdecimal() and str(int(name)) == name for name in present):
+        # numbers in a table are indices already; folder names are text to every framework
+        return tuple(str(number) for number in range(max(map(int, present)) + 1))
+    return tuple(sorted(present))
+
+
+def _inspect(paths: Sequence[Path], progress: Progress | None) -> list[pictures.Inspected]:
+    pictures.image_module()
+    found = []
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for done, each in enumerate(pool.map(pictures.inspect, paths), start=1):
+            found.append(each)
+            if progress is not None:
+                progress(done, len(paths))
+    return found
+
+
+def _broken(root: Path, faults: Sequence[tuple[Path, str]], total: int) -> Finding:
+    path, fault = faults[0]
+    named = few([short_name(root, path) for path, _ in faults])
+    are = "cannot be decoded and is" if len(faults) == 1 else "cannot be decoded and are"
+    return Finding(
+        code="EO101",
+        level="warning",
+        message=f"{len(faults)} of {total} pictures {are} left out: {named} ('{path.name}': {fault})",
+        hint="replace the files, or take them out of the data set",
+    )
+
+
+def _check_classes(path: Path, classes: Sequence[str], rows: Sequence[Row], good: Sequence[int]) -> None:
+    left = {rows[i].label for i in good}
+    for split, name in sorted({(row.split, row.label) for row in rows}):
+        if name not in left:
+            given = sum(row.label == name for row in rows)
+            raise DataError(
+                f"class '{name}' has no picture in '{path}': none of its {given} files can be decoded",
+                f"replace the files of '{name}' (first seen in {split}), or take the class out",
+            )
+    if len(left) < 2:
+        raise DataError(
+            f"'{path}' holds one class only: '{next(iter(left), '')}'",
+            "a classifier needs at least two; give the folder whose sub-folders are the classes",
+        )
+    if path.is_dir() and len(left) < len(classes):
+        absent = sorted(set(classes) - left)
+        raise DataError(f"class '{absent[0]}' has no picture in '{path}'", "add pictures, or take it out of classes.txt")
+
+
+def _sha256(root: Path, classes: Sequence[str], parts: dict[str, FileSamples]) -> str:
+    digest = hashlib.sha256("\0".join(classes).encode())
+    lines = []
+    for split, samples in parts.items():
+        for path, label, each in zip(samples.paths, samples.labels, samples.inspected, strict=True):
+            lines.append(f"{split}\0{short_name(root, path)}\0{label}\0{each.sha256}\n")
+    for line in sorted(lines):
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,108 @@
+"""A folder with one sub-folder for each class, below ``train``, ``val`` and ``test`` or without them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_opt.errors import DataError
+from edge_opt.inputs.dataset import files
+from edge_opt.inputs.dataset.names import SPLITS, Split
+from edge_opt.inputs.dataset.pictures import ENDINGS
+from edge_opt.inputs.dataset.samples import Dataset, short_name
+from edge_opt.types import Finding
+
+_SHAPE = "a data set is a folder of sub-folders, one for each class, with pictures in them"
+
+
+def read(path: Path, progress: files.Progress | None = None) -> Dataset:
+    """The data set in the folder ``path``; classes in the order of text, as Keras and PyTorch take them.
+
+    Raises DataError where there is no picture, a class without any, or a class that training does not have.
+    """
+    tops = _folders(path)
+    split_tops = {top: SPLITS[top.name.lower()] for top in tops if top.name.lower() in SPLITS}
+    ignored: list[Path] = []
+    rows: list[files.Row] = []
+    if any(split in ("train", "test") and _folders(top) for top, split in split_tops.items()):
+        _refuse_twice(path, split_tops)
+        ignored += [top for top in tops if top not in split_tops]
+        for top, split in split_tops.items():
+            rows += _classes(path, top, split, ignored)
+        _same_classes(path, rows)
+    else:
+        rows = _classes(path, path, "train", ignored)
+    if not rows:
+        raise DataError(f"there is no picture in the folder '{path}'", f"{_SHAPE} ({' '.join(ENDINGS)})")
+    return files.dataset(path, path, rows, _ignored(path, ignored), progress)
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
+
+
+def _refuse_twice(path: Path, tops: dict[Path, Split]) -> None:
+    for split in set(tops.values()):
+        same = sorted(top.name for top, found in tops.items() if found == split)
+        if len(same) > 1:
+            raise DataError(f"'{path}' has '{same[0]}' and '{same[1]}', which mean the same split", "merge them")
+
+
+def _classes(root: Path, top: Path, split: Split, ignored: list[Path]) -> list[files.Row]:
+    rows: list[files.Row] = []
+    empty = []
+    for folder in _folders(top):
+        pictures, others = _pictures(folder)
+        ignored += others
+        rows += [files.Row(split, picture, folder.name) for picture in pictures]
+        if not pictures:
+            empty.append(folder.name)
+    if empty and rows:
+        raise DataError(
+            f"class '{empty[0]}' has no picture in the folder '{top}'",
+            f"add pictures ({' '.join(ENDINGS)}) to '{top / empty[0]}', or remove that folder",
+        )
+    loose = [entry for entry in top.iterdir() if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".")]
+    if loose and not rows:
+        raise DataError(
+            f"'{top}' has {len(loose)} pictures, but no sub-folders that say their class",
+            f"{_SHAPE}; or give a .csv with the columns path and label",
+        )
+    ignored += loose
+    return rows
+
+
+def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini"):
+                (pictures if name.lower().endswith(ENDINGS) else others).append(Path(where, name))
+    return pictures, others
+
+
+def _same_classes(path: Path, rows: list[files.Row]) -> None:
+    trained = {row.label for row in rows if row.split == "train"}
+    for row in rows:
+        if trained and row.label not in trained:
+            raise DataError(
+                f"class '{row.label}' is in the {row.split} split of '{path}', but not in its train split",
+                "the classes of the splits must agree: the model has no output for one that it was not trained on",
+            )
+
+
+def _ignored(root: Path, ignored: list[Path]) -> list[Finding]:
+    if not ignored:
+        return []
+    are = "is neither a picture nor a class" if len(ignored) == 1 else "are neither pictures nor classes"
+    return [
+        Finding(
+            code="EO106",
+            level="warning",
+            message=f"{len(ignored)} of the files and folders in '{root}' {are}: "
+            + files.few([short_name(root, path) for path in ignored]),
+            hint=f"they are left out; pictures end in {' '.join(ENDINGS)}",
+        )
+    ]

@@ -1,0 +1,149 @@
+"""Labelled pictures behind one interface, whether they are an array in memory or files that are decoded when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt.inputs.dataset import pictures
+from edge_opt.types import Finding
+
+Labels = NDArray[np.int64]
+Indices = Sequence[int] | NDArray[np.int64]
+
+
+class Samples(Protocol):
+    """Pictures with their labels, in a fixed order."""
+
+    @property
+    def labels(self) -> Labels:
+        """The index into the classes, for every sample."""
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    def image(self, i: int) -> NDArray[Any]:
+        """Picture ``i``, ``(h, w, c)`` with c = 1 (grey) or 3 (RGB): uint8, or float32 in 0..255.
+
+        Raises DataError where its file cannot be decoded.
+        """
+
+    def take(self, indices: Indices) -> Samples:
+        """The samples at ``indices``, in that order."""
+
+    def name(self, i: int) -> str:
+        """What to call sample ``i`` in a message: its file, or its place in the array."""
+
+    def hashes(self) -> tuple[str, ...]:
+        """A hash of the picture of every sample; different hashes mean different pictures, mostly (see ``alike``)."""
+
+    def alike(self, i: int, other: Samples, j: int) -> bool:
+        """Whether picture ``i`` is exactly picture ``j`` of ``other``: asked where the hashes agree."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySamples:
+    """Pictures ``(n, h, w, c)`` in memory: uint8, or float32 in 0..255; ``numbers`` are their places in ``origin``."""
+
+    pixels: NDArray[Any]
+    labels: Labels
+    origin: str
+    numbers: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def image(self, i: int) -> NDArray[Any]:
+        """Picture ``i``, ``(h, w, c)``."""
+        pixels: NDArray[Any] = self.pixels[i]
+        return pixels
+
+    def take(self, indices: Indices) -> ArraySamples:
+        """The samples at ``indices``, in that order."""
+        chosen = np.asarray(indices, np.int64)
+        return ArraySamples(self.pixels[chosen], self.labels[chosen], self.origin, self.numbers[chosen])
+
+    def name(self, i: int) -> str:
+        """The array and the place in it: ``x_test[17]``."""
+        return f"{self.origin}[{self.numbers[i]}]"
+
+    def hashes(self) -> tuple[str, ...]:
+        """A hash of the pixels of every sample."""
+        return tuple(pictures.pixel_hash(image) for image in self.pixels)
+
+    def alike(self, i: int, other: Samples, j: int) -> bool:
+        """Whether the pixels are the same."""
+        return np.array_equal(self.image(i), other.image(j))
+
+
+@dataclass(frozen=True, eq=False)
+class FileSamples:
+    """Picture files, decoded one at a time and only when asked; ``root`` is left out of their names."""
+
+    root: Path
+    paths: tuple[Path, ...]
+    labels: Labels
+    inspected: tuple[pictures.Inspected, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def image(self, i: int) -> NDArray[Any]:
+        """Picture ``i``, ``(h, w, c)`` uint8. Raises DataError where it cannot be decoded any more."""
+        return pictures.read(self.paths[i])
+
+    def take(self, indices: Indices) -> FileSamples:
+        """The samples at ``indices``, in that order."""
+        chosen = [int(i) for i in indices]
+        return FileSamples(
+            self.root,
+            tuple(self.paths[i] for i in chosen),
+            self.labels[np.asarray(chosen, np.int64)],
+            tuple(self.inspected[i] for i in chosen),
+        )
+
+    def name(self, i: int) -> str:
+        """The file, as seen from the data set."""
+        return short_name(self.root, self.paths[i])
+
+    def hashes(self) -> tuple[str, ...]:
+        """The hash of every picture, taken when it was inspected."""
+        return tuple(each.pixels for each in self.inspected)
+
+    def alike(self, i: int, other: Samples, j: int) -> bool:
+        """Whether the files hold the same bytes or, under other metadata, the same pixels."""
+        if isinstance(other, FileSamples) and self.inspected[i].sha256 == other.inspected[j].sha256:
+            return True
+        return np.array_equal(self.image(i), other.image(j))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """A data set as it was given, split as it was given; without any split everything stands under ``train``.
+
+    ``sha256`` covers every sample, its label and its split, wherever the data set lies.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    train: Samples | None
+    validation: Samples | None
+    test: Samples | None
+    findings: tuple[Finding, ...]
+    sha256: str
+
+    @property
+    def splits(self) -> dict[str, Samples]:
+        """The splits that there are, by name."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: samples for name, samples in parts.items() if samples is not None}
+
+
+def short_name(root: Path, path: Path) -> str:
+    """``path`` as seen from ``root``, with slashes; whole where it lies elsewhere."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

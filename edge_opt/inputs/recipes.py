@@ -1,0 +1,93 @@
+"""The ways to make a model smaller or faster, by name; a TOML file adds one (``--recipe FILE``)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast, get_args, get_type_hints
+
+from edge_opt.errors import InputError, UnknownName
+from edge_opt.inputs import fields
+from edge_opt.types import Quantization, Recipe
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        name="float32",
+        description="The model as it was trained, only converted: the baseline, and the answer wherever "
+        "nothing else is faster.",
+        quantization=Quantization(mode="none"),
+    ),
+    Recipe(
+        name="float16",
+        description="Weights stored in 16 bits: half the size at the accuracy of float32, when the download "
+        "matters and the CPU gains nothing from int8.",
+        quantization=Quantization(mode="float16", weight_bits=16),
+    ),
+    Recipe(
+        name="dynamic_int8",
+        description="8-bit weights, activations quantized while running: a quarter of the size without "
+        "calibration data, when static int8 loses accuracy or dense layers dominate.",
+        quantization=Quantization(mode="dynamic"),
+    ),
+    Recipe(
+        name="weight_only_int8",
+        description="8-bit weights, computed in float: a quarter of the size at nearly the accuracy of float32, "
+        "when the download matters more than the latency.",
+        quantization=Quantization(mode="weight_only"),
+    ),
+    Recipe(
+        name="static_int8",
+        description="Weights (per channel) and activations in 8 bits with calibrated ranges: mostly the fastest "
+        "on CPUs with int8 instructions, when calibration samples are at hand.",
+        quantization=Quantization(mode="static"),
+    ),
+    Recipe(
+        name="static_int16x8",
+        description="8-bit weights with 16-bit activations: a quarter of the size when 8-bit activations lose too "
+        "much accuracy, on targets with kernels for it (on x86 it is far slower than float).",
+        quantization=Quantization(mode="static", activation_bits=16),
+    ),
+)
+
+_KEYS = ("name", "description", "quantization")
+_BITS = {"weight_bits": (2, 4, 8, 16, 32), "activation_bits": (8, 16, 32)}
+
+
+def names() -> tuple[str, ...]:
+    """The names of the built-in recipes, the baseline first."""
+    return tuple(recipe.name for recipe in RECIPES)
+
+
+def load(name_or_file: str) -> Recipe:
+    """The built-in recipe of that name, or the one that the ``.toml`` file describes.
+
+    Raises UnknownName for no such recipe, InputError for a file that does not describe one.
+    """
+    for recipe in RECIPES:
+        if recipe.name == name_or_file:
+            return recipe
+    if name_or_file.endswith(".toml"):
+        return _from_file(Path(name_or_file))
+    raise UnknownName.among("recipe", name_or_file, names())
+
+
+def _from_file(path: Path) -> Recipe:
+    document = fields.read(path)
+    document.only(_KEYS)
+    name = document.text("name")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
+        raise document.error("name", "lower-case letters, digits and underscores, as it becomes part of trial ids")
+    if name in names():
+        raise InputError(f"'{path}': the name '{name}' belongs to a built-in recipe", "choose another name")
+    table = document.sub("quantization")
+    return Recipe(name=name, description=document.text("description"), quantization=_quantization(table))
+
+
+def _quantization(table: fields.Fields) -> Quantization:
+    hints = get_type_hints(Quantization)
+    table.only(hints)
+    words = {key: table.text(key, getattr(Quantization, key), get_args(hints[key]))
+             for key in ("granularity", "range_method")}
+    words["mode"] = table.text("mode", choices=get_args(hints["mode"]))
+    bits = {key: table.integer(key, getattr(Quantization, key), choices) for key, choices in _BITS.items()}
+    return Quantization(**cast(dict[str, object], {**words, **bits}))  # type: ignore[arg-type]
