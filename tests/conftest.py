@@ -1,4 +1,4 @@
-"""What every test can count on: where the checkout is, quiet libraries, and properties that never depend on the clock."""
+"""What every test can count on: where the checkout is, quiet libraries, properties that ignore the clock."""
 
 from __future__ import annotations
 

@@ -1,0 +1,55 @@
+"""Writes docs/cli.md, the reference of the command line, from what ``edge-opt --help`` says.
+
+``make docs`` runs it; a test compares the page with the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from edge_opt.cli.main import main
+
+PAGE = Path(__file__).with_name("cli.md")
+WIDTH = 100
+HEAD = """# The command line
+
+<!-- written by docs/make_cli.py: edit the help texts in edge_opt/cli/, then `make docs` -->
+
+stdout is the result and nothing else, so that `edge-opt … --format json | jq` works.
+Progress and findings go to stderr.
+
+| exit code | meaning |
+|--:|---|
+| 0 | done, or kept |
+| 1 | broken: a limit that was asked for does not hold |
+| 2 | something went wrong: one sentence says what, one says what to do (`--debug` shows the traceback) |
+| 3 | it cannot be told |
+"""
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Each ``(words typed, command)`` from ``path`` down, in the order of the help."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None and not found.hidden:
+                yield from commands(found, f"{path} {name}")
+
+
+def page() -> str:
+    """The whole of docs/cli.md."""
+    parts = [HEAD]
+    for path, command in commands(main, "edge-opt"):
+        # without a terminal's width the text would differ from one machine to the next
+        context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
+        parts.append(f"## {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
