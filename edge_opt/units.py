@@ -148,9 +148,9 @@ def format_spread(value: float, half: float | None = None) -> str:
     return f"{_decimals(value, digits)} ± {_decimals(half, digits)}"
 
 
-def format_percent(fraction: float, *, unit: bool = True) -> str:
-    """``71.68%``, or ``71.68`` for a column headed %."""
-    return _decimals(100 * fraction, 2) + ("%" if unit else "")
+def format_percent(fraction: float, *, unit: bool = True, digits: int = 2) -> str:
+    """``71.68%``, or ``71.68`` for a column headed %; ``digits`` after the point."""
+    return _decimals(100 * fraction, digits) + ("%" if unit else "")
 
 
 def format_pp(fraction: float, half: float | None = None, *, unit: bool = True) -> str:

@@ -24,8 +24,7 @@ def judge(baseline: Accuracy, candidate: Accuracy, limit: float) -> Verdict:
     """
     lost, gained = _discordant(baseline, candidate)
     samples = len(baseline.scores)
-    drop = stats.tango_interval(lost, gained, samples, confidence=CONFIDENCE)
-    status = _status(drop, limit)
+    status, drop = decide(lost, gained, samples, limit)
     needed = None
     if status == "unclear":
         needed = stats.samples_to_decide(samples, lost, gained, limit, confidence=CONFIDENCE)
@@ -38,6 +37,14 @@ def judge(baseline: Accuracy, candidate: Accuracy, limit: float) -> Verdict:
         samples_to_decide=needed,
         findings=_explain(status, baseline.metric, drop, limit, samples, needed),
     )
+
+
+def decide(lost: int, gained: int, samples: int, limit: float) -> tuple[Status, Interval]:
+    """The status and the 90 % interval of the drop, from the counts: ``lost`` samples only the baseline has right."""
+    drop = stats.tango_interval(lost, gained, samples, confidence=CONFIDENCE)
+    if drop.high <= limit:
+        return "pass", drop
+    return ("fail" if drop.low > limit else "unclear"), drop
 
 
 def enough(samples: int, limit: float, discordance: float = EXPECTED_DISCORDANCE) -> Finding | None:
@@ -57,7 +64,7 @@ def enough(samples: int, limit: float, discordance: float = EXPECTED_DISCORDANCE
         code="EO202",
         level="warning",
         message=f"{units.format_count(samples)} samples are likely too few to show {shown}: about "
-        f"{_about(needed)} are needed where {units.format_percent(discordance)} of the answers change",
+        f"{_about(needed)} are needed where {units.format_percent(discordance, digits=0)} of the answers change",
         hint="expect verdicts of 'unclear': bring more labelled samples, or allow more with --max-drop",
     )
 
@@ -113,12 +120,6 @@ def _discordant(baseline: Accuracy, candidate: Accuracy) -> tuple[int, int]:
         )
     pairs = list(zip(baseline.scores, candidate.scores, strict=True))
     return sum(b > c for b, c in pairs), sum(b < c for b, c in pairs)
-
-
-def _status(drop: Interval, limit: float) -> Status:
-    if drop.high <= limit:
-        return "pass"
-    return "fail" if drop.low > limit else "unclear"
 
 
 def _explain(

@@ -52,8 +52,8 @@ def _spread_findings(spreads: Mapping[str, float], measured: Mapping[str, Measur
         code="EO300",
         level="warning",
         message=f"the rounds of {len(wide)} of {len(spreads)} candidates differ by more than "
-        f"±{units.format_percent(SPREAD_BOUND)}: '{wide[0]}' by ±{units.format_percent(spreads[wide[0]])} ({reach})",
-        hint="close what else is running, and measure again; trust the speed-ups, taken within each round, before the times",
+        f"±{_percent(SPREAD_BOUND)}: '{wide[0]}' by ±{_percent(spreads[wide[0]])} ({reach})",
+        hint="close what else is running, and measure again; the speed-ups, taken round by round, suffer less",
     )
 
 
@@ -71,7 +71,7 @@ def _machine_findings(environments: Sequence[Environment]) -> Iterator[Finding]:
         yield Finding(
             code="EO302",
             level="warning",
-            message=f"the CPU frequency governor is '{governor}': the clock follows the load, and short runs are timed slow",
+            message=f"the CPU frequency governor is '{governor}': the clock follows the load, and short runs look slow",
             hint="for the time of the measurement: sudo cpupower frequency-set -g performance",
         )
 
@@ -88,8 +88,8 @@ def _drift_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
     yield Finding(
         code="EO303",
         level="warning",
-        message=f"the first round ran {units.format_percent(abs(shift))} {'slower' if shift > 0 else 'faster'} than the "
-        f"others, in the median over {len(shifts)} trials",
+        message=f"the first round ran {_percent(abs(shift))} {'slower' if shift > 0 else 'faster'} than the others, "
+        f"in the median over {len(shifts)} trials",
         hint="the machine was still busy, cold, or not yet throttled: let it settle, and measure again",
     )
 
@@ -99,7 +99,7 @@ def _baseline_findings(name: str, spread: float) -> Iterator[Finding]:
         yield Finding(
             code="EO304",
             level="warning",
-            message=f"the rounds of the baseline '{name}' differ by ±{units.format_percent(spread)}: "
+            message=f"the rounds of the baseline '{name}' differ by ±{_percent(spread)}: "
             "every speed-up rests on them",
             hint="close what else is running, and measure again",
         )
@@ -115,3 +115,7 @@ def _round_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
             message=f"with {fewest} rounds an interval holds its median with {sure} only",
             hint=f"measure {FEWEST_ROUNDS} rounds or more for 95%",
         )
+
+
+def _percent(fraction: float) -> str:
+    return units.format_percent(fraction, digits=0)
