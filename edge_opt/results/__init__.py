@@ -1,0 +1,1 @@
+"""What comes out of a run: reports to read and folders to deploy."""

@@ -1,0 +1,68 @@
+"""The Report as a text for a terminal: header, table, what broke, what to know, what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from edge_opt.results.report import tables, words
+from edge_opt.types import Report
+
+HEADER_WIDTH = 130
+SEPARATOR = " · "
+
+
+def text(report: Report) -> str:
+    """The whole text, without colours."""
+    columns, constant = tables.columns(report)
+    legend = [tables.EVEN_MEANS] if tables.has_even(columns) else []
+    blocks = [
+        [*wrapped((*_header(report), *constant))],
+        [*tables.draw(columns), *legend],
+        [*_broken(report)],
+        [*_findings(report)],
+        [*_conclusion(report)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _header(report: Report) -> Iterator[str]:
+    yield words.tool(report)
+    yield report.model.path.name
+    yield words.machine(report)
+    yield ", ".join((*words.runtimes(report), words.threads(report)))
+    yield words.kinds(report)
+
+
+def wrapped(parts: Iterable[str], width: int = HEADER_WIDTH) -> Iterator[str]:
+    """Lines of ``parts`` with a dot between them; no part is broken."""
+    line = ""
+    for part in parts:
+        if line and len(line) + len(SEPARATOR) + len(part) > width:
+            yield line
+            line = part
+        else:
+            line = f"{line}{SEPARATOR}{part}" if line else part
+    yield line
+
+
+def _broken(report: Report) -> Iterator[str]:
+    for failure in report.failures:
+        yield f"failed at {failure.stage}: {failure.id}: {words.one_line(failure.message)}"
+        if failure.hint:
+            yield f"  hint: {words.one_line(failure.hint)}"
+    for id, reason in words.untimed(report):
+        yield f"not timed: {id}: {reason}"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    for finding in words.findings(report):
+        yield f"{finding.level}[{finding.code}] {words.one_line(finding.message)}"
+        if finding.hint:
+            yield f"  hint: {words.one_line(finding.hint)}"
+
+
+def _conclusion(report: Report) -> Iterator[str]:
+    yield words.original(report)
+    yield f"best: {report.best}: {words.best(report)}"
+    yield f"{words.certificate(report)}; {words.ledger(report)}"
+    yield from words.retimed(report)

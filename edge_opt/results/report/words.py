@@ -1,0 +1,160 @@
+"""The sentences of a report: what text and document say in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_opt import units
+from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Report, Trial
+
+_LEVELS = {"error": 0, "warning": 1, "info": 2}
+_TIMES = {1: "once", 2: "twice"}
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks, control characters and runs of spaces, as library messages may have them."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def trial(report: Report, id: str) -> Trial:
+    """The trial of that id."""
+    return next(one for one in report.trials if one.id == id)
+
+
+def tool(report: Report) -> str:
+    """``edge-opt 0.1.0``."""
+    return f"edge-opt {report.versions.get('edge-opt', '')}".strip()
+
+
+def threads(report: Report) -> str:
+    """``1 thread``, ``4 threads``."""
+    return "1 thread" if report.threads == 1 else f"{report.threads} threads"
+
+
+def machine(report: Report) -> str:
+    """``rpi4: 4x Cortex-A72, Linux 6.6 aarch64``, as measured; without measurements, the target's description."""
+    for one in (trial(report, report.baseline), *report.trials):
+        if isinstance(one.measured, Measured):
+            found = one.measured.environment
+            return f"{report.target.name}: {found.cores}x {found.cpu}, {found.system} {found.machine}"
+    return f"{report.target.name}: {report.target.description}"
+
+
+def runtimes(report: Report) -> tuple[str, ...]:
+    """The runtimes that timed something, with their versions, each once."""
+    versions = (one.measured.runtime_version for one in report.trials if isinstance(one.measured, Measured))
+    return tuple(dict.fromkeys(versions))
+
+
+def kinds(report: Report) -> str:
+    """How the times are known: ``measured``, and how many are not."""
+    missing = len(untimed(report))
+    if missing == len(report.trials):
+        return "not timed"
+    return f"measured, {missing} of {len(report.trials)} not timed" if missing else "measured"
+
+
+def untimed(report: Report) -> tuple[tuple[str, str], ...]:
+    """The ids of the trials without a time, and why there is none."""
+    return tuple((one.id, one_line(one.measured.reason)) for one in report.trials if isinstance(one.measured, NotTimed))
+
+
+def findings(report: Report) -> tuple[Finding, ...]:
+    """Every finding of the run, of its verdicts and of its certificate once, the worst first."""
+    found = [*report.findings]
+    for verdict in (*(one.verdict for one in report.trials), report.certificate.verdict):
+        found.extend(verdict.findings)
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: _LEVELS[one.level]))
+
+
+def within(interval: Interval) -> str:
+    """``90% interval -0.05 … 0.26``, of fractions, in percent points."""
+    low, high = (units.format_pp(bound, unit=False) for bound in (interval.low, interval.high))
+    return f"{units.format_confidence(interval.confidence)} interval {low} … {high}"
+
+
+def faster(interval: Interval, *, bounds: bool = True) -> str:
+    """``3.11x faster``, slower, or that it cannot be told; with ``(95% interval of the ratio 3.08x … 3.14x)``."""
+    low, high = units.format_ratio(interval.low), units.format_ratio(interval.high)
+    said = f" ({units.format_confidence(interval.confidence)} interval of the ratio {low} … {high})" if bounds else ""
+    if interval.low > 1:
+        return f"{units.format_ratio(interval.estimate)} faster{said}"
+    if interval.high < 1:
+        return f"{units.format_ratio(1 / interval.estimate)} slower{said}"
+    return f"neither faster nor slower as far as can be told{said}"
+
+
+def smaller(artifact: Artifact, baseline: Artifact) -> str:
+    """``3.78x smaller (250.98 KiB instead of 948.24 KiB)``."""
+    sizes = f"{units.format_bytes(artifact.size_bytes)} instead of {units.format_bytes(baseline.size_bytes)}"
+    if artifact.size_bytes == baseline.size_bytes:
+        return f"of the same size ({units.format_bytes(artifact.size_bytes)})"
+    if artifact.size_bytes < baseline.size_bytes:
+        return f"{units.format_ratio(baseline.size_bytes / artifact.size_bytes)} smaller ({sizes})"
+    return f"{units.format_ratio(artifact.size_bytes / baseline.size_bytes)} larger ({sizes})"
+
+
+def best(report: Report) -> str:
+    """What the best one is against the baseline, in latency and size."""
+    chosen, baseline = trial(report, report.best), trial(report, report.baseline)
+    if chosen.id == baseline.id:
+        return "the baseline itself: nothing that was tried has been shown to beat it within the limits"
+    size = smaller(chosen.artifact, baseline.artifact)
+    if not isinstance(chosen.measured, Measured) or not isinstance(baseline.measured, Measured):
+        return f"{size}, not timed"
+    speed_up = report.retimed.speed_up if report.retimed else chosen.measured.speed_up
+    after, before = (units.format_duration(one.median_ns) for one in (chosen.measured, baseline.measured))
+    ratio = faster(speed_up, bounds=report.retimed is None) if speed_up else "not compared in time"
+    return f"{ratio}, {after} instead of {before}; {size}"
+
+
+def certificate(report: Report) -> str:
+    """What the certification split says of the one that is handed over."""
+    found = report.certificate
+    verdict = found.verdict
+    limit, samples = units.format_pp(verdict.limit), units.format_count(verdict.samples)
+    if found.trial == report.baseline:
+        top1 = units.format_percent(found.accuracy.value)
+        return f"the baseline is its own reference: top1 {top1} on {samples} test images"
+    said = {"pass": "certified", "fail": "NOT certified, it fails", "unclear": "NOT certified, it cannot be told"}[
+        found.status
+    ]
+    drop = f"drop {units.format_pp(verdict.drop.estimate)} ({within(verdict.drop)})"
+    return f"{said} at {limit} on {samples} test images: {drop}{decide(verdict.samples_to_decide)}"
+
+
+def decide(samples: int | None) -> str:
+    """``; about 5,300 images would decide``, or nothing."""
+    return "" if samples is None else f"; about {units.format_count(samples)} images would decide"
+
+
+def ledger(report: Report) -> str:
+    """How often the certification split was looked at, and for whom."""
+    looks = report.certificate.ledger
+    if not looks:
+        return "the certification split was not looked at"
+    said = f"the certification split was looked at {_TIMES.get(len(looks), f'{len(looks)} times')}"
+    if [look.trial for look in looks] == [report.best]:
+        return said
+    return f"{said}: " + ", ".join(f"{look.trial} {look.status}" for look in looks)
+
+
+def retimed(report: Report) -> Iterator[str]:
+    """How fast the winner is when it is timed again; nothing where it was not."""
+    if not report.retimed:
+        return
+    how = (
+        "in one process with the baseline, in alternating blocks"
+        if report.retimed.mode == "pair"
+        else "in rounds with the baseline"
+    )
+    count = len(report.retimed.best_ns)
+    processes = "1 process" if count == 1 else f"{count} processes"
+    yield f"timed again {how} ({processes}): {faster(report.retimed.speed_up)}"
+
+
+def original(report: Report) -> str:
+    """What the model could do before anything was done to it."""
+    accuracy = report.original.accuracy
+    top1, count = units.format_percent(accuracy.value), units.format_count(len(accuracy.scores))
+    return f"{report.model.framework} itself: top1 {top1} on {count} images of the {accuracy.split} split"
