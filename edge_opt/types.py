@@ -175,6 +175,19 @@ class Artifact:
     outputs: tuple[TensorSpec, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a worker is told to run: the file that its runtime opens, the runtime, and its options."""
+
+    path: Path
+    runtime: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def job(self) -> dict[str, object]:
+        """The entry in the words of the worker protocol."""
+        return {"path": str(self.path.resolve()), "runtime": self.runtime, "options": dict(self.options)}
+
+
 # ── how it did: times ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry
-from edge_opt.errors import DataError, ModelError
+from edge_opt.errors import ModelError
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.stages import contract as contracts
-from edge_opt.stages.evaluate import score
+from edge_opt.stages.evaluate import Split, score
 from edge_opt.store import Run
-from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Step, Watch
+from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Step, TensorSpec, Watch
 
 # Enough labelled pictures to tell contracts apart: a wrong one costs 10 to 80 points, seldom fewer.
 _CONTRACT_SAMPLES = 300
@@ -38,6 +39,13 @@ class Prepared:
     original: Original
     findings: tuple[Finding, ...]
 
+    def inputs(self, split: Split, run: Run) -> Path:
+        """The inputs of a split; those of the certification are made when they are asked for the first time."""
+        if split == "selection":
+            return self.selection
+        path = run.scratch("certification.npy")
+        return path if path.exists() else preprocess.prepare(self.contract, self.splits.certification, path)
+
 
 def prepare(
     model_path: Path, data_path: Path, run: Run, executor: registry.Executor, *, seed: int, allow_code: bool, watch: Watch
@@ -49,10 +57,15 @@ def prepare(
     frontend = frontend_of(model_path)
     saved_model = run.scratch("saved_model")
     model: Model = executor.submit(frontend.prepare, model_path, saved_model, allow_code).result()
-    fits = _fit(model, data)
+    fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     watch(Step(stage="prepare", what="checking the preprocessing", done=2, total=4))
-    contract, found = contract_of(data_path, model, splits.selection, frontend, executor, allow_code)
+
+    def predict(inputs: registry.Array) -> registry.Array:
+        outputs: registry.Array = executor.submit(frontend.predict, model_path, inputs, allow_code).result()
+        return outputs
+
+    contract, found = contract_of(data_path, model.inputs[0], classes_of(model.outputs[0]), splits.selection, predict)
     calibration = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"))
     selection = preprocess.prepare(contract, splits.selection, run.scratch("selection.npy"))
     timing = run.scratch("timing.npy")
@@ -82,6 +95,14 @@ def prepare(
     )
 
 
+def classes_of(output: TensorSpec) -> int:
+    """How many classes an output ``(n, classes)`` tells apart. Raises ModelError where the model does not say."""
+    classes = output.shape[-1]
+    if classes is None:
+        raise ModelError(f"the output '{output.name}' has no fixed number of classes", "give a classifier")
+    return classes
+
+
 def frontend_of(path: Path) -> registry.Frontend:
     """The frontend that takes the model at ``path``. Raises ModelError where there is no file, or none takes it."""
     if not path.exists():
@@ -94,23 +115,20 @@ def frontend_of(path: Path) -> registry.Frontend:
 
 
 def contract_of(
-    data_path: Path,
-    model: Model,
-    labelled: datasets.Samples,
-    frontend: registry.Frontend,
-    executor: registry.Executor,
-    allow_code: bool,
+    data_path: Path, spec: TensorSpec, classes: int, labelled: datasets.Samples, predict: Callable[[registry.Array], registry.Array]
 ) -> tuple[Preprocessing, tuple[Finding, ...]]:
-    """The contract that lies beside the data; else the likely one that the model's accuracy supports, with a finding."""
+    """The contract that lies beside the data; else the likely one that the accuracy supports, with a finding.
+
+    ``spec`` is the model's input, ``classes`` the number of its outputs; ``predict`` answers ``(n, classes)``.
+    """
     written = preprocess.read(data_path)
     if written:
         return written, ()
     few = labelled.take(_spread(labelled.labels, _CONTRACT_SAMPLES))
-    likely = preprocess.likely(model.inputs[0], few)
+    likely = preprocess.likely(spec, few)
     inputs = np.concatenate([np.stack([preprocess.apply(one, few.image(i)) for i in range(len(few))]) for one in likely])
-    outputs = executor.submit(frontend.predict, model.path, inputs.astype(np.float32), allow_code).result()
-    right = outputs.argmax(axis=1).reshape(len(likely), len(few)) == few.labels
-    return contracts.choose(likely, right, classes=model.outputs[0].shape[-1] or 0)
+    right = predict(inputs.astype(np.float32)).argmax(axis=1).reshape(len(likely), len(few)) == few.labels
+    return contracts.choose(likely, right, classes)
 
 
 def _spread(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -121,17 +139,3 @@ def _spread(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _predict(frontend: registry.Frontend, model: Path, inputs: Path, allow_code: bool) -> NDArray[np.float32]:
     return frontend.predict(model, np.load(inputs, mmap_mode="r"), allow_code)
-
-
-def _fit(model: Model, data: datasets.Dataset) -> tuple[Finding, ...]:
-    """Whether the model's outputs and the data's classes are the same number. Raises DataError where labels cannot fit."""
-    outputs = model.outputs[0].shape[-1]
-    if outputs is not None and len(data.classes) > outputs:
-        raise DataError(
-            f"the data has {len(data.classes)} classes and the model '{model.path.name}' has {outputs} outputs",
-            "give the data set this model was trained for",
-        )
-    if outputs is not None and len(data.classes) < outputs:
-        message = f"the data has {len(data.classes)} classes of the model's {outputs}: accuracy holds for those only"
-        return (Finding(code="EO150", level="warning", message=message, hint="check that the classes are in the order of the training"),)
-    return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,7 @@ import numpy as np
 from edge_opt import registry, stats
 from edge_opt.errors import EdgeOptError
 from edge_opt.store import Run, parse
-from edge_opt.types import Environment, Interval, Measured, NotTimed, Round
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What one measurement runs: the file a runtime opens, the runtime, and its options."""
-
-    path: Path
-    runtime: str
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    def job(self) -> dict[str, Any]:
-        """The entry in the words of the worker protocol."""
-        return {"path": str(self.path.resolve()), "runtime": self.runtime, "options": dict(self.options)}
+from edge_opt.types import Entry, Environment, Interval, Measured, NotTimed, Round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +39,13 @@ class Timed:
 
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """One finished process of the mode ``pair``: the median latency of each of the two, from alternating blocks."""
+    """One finished process of the mode ``pair``: which of the two each block ran, and its median latency, in order."""
 
-    first_ns: float
-    second_ns: float
+    blocks: tuple[tuple[int, float], ...]
+
+    def median_ns(self, artifact: int) -> float:
+        """The median over the blocks of artifact 0 or 1."""
+        return stats.median([median_ns for which, median_ns in self.blocks if which == artifact])
 
 
 def benchmark(
@@ -64,18 +54,19 @@ def benchmark(
     device: registry.Device,
     run: Run,
     *,
+    wave: int,
     threads: int,
     seed: int,
     protocol: Protocol,
     tell: Callable[[str, int, int], None],
-) -> dict[str, Measured | NotTimed]:
-    """Every entry as it was measured; the first one is the baseline that the others' speed-ups refer to.
+) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Every entry as it was measured, and why the others were not; the first is the baseline of the speed-ups.
 
-    ``inputs`` is a ``.npy`` of a few samples. Each round is saved as it ends. An entry that fails once is left out of the
-    rounds that follow, and comes back as NotTimed with the reason.
+    ``inputs`` is a ``.npy`` of a few samples; without it the worker makes random ones. Each round is saved as it ends,
+    under its ``wave``. An entry that fails once is left out of the rounds that follow.
     """
     timed: dict[str, list[Timed]] = {name: [] for name in entries}
-    broken: dict[str, NotTimed] = {}
+    broken: dict[str, str] = {}
     done, total = 0, protocol.rounds * len(entries)
     for index in range(protocol.rounds):
         order = [name for name in entries if name not in broken]
@@ -83,15 +74,18 @@ def benchmark(
         for name in order:
             tell(name, done, total)
             answer = run.once(
-                f"round {index} of {name} at {threads}", Timed | NotTimed, lambda: _time(entries[name], inputs, device, threads, seed, protocol)  # noqa: B023
+                f"wave {wave}, round {index} of {name}",
+                Timed | NotTimed,
+                lambda: _time(entries[name], inputs, device, threads, seed, protocol),  # noqa: B023 - called at once
             )
             done += 1
             if isinstance(answer, NotTimed):
-                broken[name] = answer
+                broken[name] = answer.reason
             else:
                 timed[name].append(answer)
-    measured = {name: broken.get(name) or _measured(entry, timed[name], threads) for name, entry in entries.items()}
-    return {name: _against(next(iter(measured.values())), one, seed) for name, one in measured.items()}
+    measured = {name: _measured(entry, timed[name], threads) for name, entry in entries.items() if name not in broken}
+    baseline = measured.get(next(iter(entries)))
+    return {name: _against(baseline, one, seed) for name, one in measured.items()}, broken
 
 
 def _time(
@@ -146,13 +140,11 @@ def _measured(entry: Entry, timed: Sequence[Timed], threads: int) -> Measured:
     )
 
 
-def _against(baseline: Measured | NotTimed, one: Measured | NotTimed, seed: int) -> Measured | NotTimed:
+def _against(baseline: Measured | None, one: Measured, seed: int) -> Measured:
     """``one`` with its speed-up over the baseline: the ratios of the round medians, round by round."""
-    from dataclasses import replace
-
-    if isinstance(baseline, NotTimed) or isinstance(one, NotTimed) or one is baseline:
+    if baseline is None or one is baseline:
         return one
-    medians = [[stats.median(r.samples_ns) for r in measured.rounds] for measured in (baseline, one)]
+    medians = [[stats.median(taken.samples_ns) for taken in measured.rounds] for measured in (baseline, one)]
     return replace(one, speed_up=stats.ratio_interval(*medians, confidence=0.95, seed=seed))
 
 
@@ -170,11 +162,15 @@ def pair(
 ) -> tuple[Interval, tuple[Paired, ...]]:
     """How many times faster ``second`` is than ``first``, both alternating in one process, over several processes."""
     taken = tuple(
-        run.once(f"pair {name} at {threads}, process {index}", Paired, lambda: _pair(first, second, inputs, device, threads, seed + index))  # noqa: B023
+        run.once(
+            f"pair {name}, process {index}",
+            Paired,
+            lambda: _pair(first, second, inputs, device, threads, seed + index),  # noqa: B023 - called at once
+        )
         for index in range(processes)
     )
-    ratio = stats.ratio_interval([one.first_ns for one in taken], [one.second_ns for one in taken], confidence=0.95, seed=seed)
-    return ratio, taken
+    blocks = [[(which, (median_ns,)) for which, median_ns in one.blocks] for one in taken]
+    return stats.pair_interval(blocks, confidence=0.95, seed=seed), taken
 
 
 def _pair(first: Entry, second: Entry, inputs: Path, device: registry.Device, threads: int, seed: int) -> Paired:
@@ -190,7 +186,4 @@ def _pair(first: Entry, second: Entry, inputs: Path, device: registry.Device, th
             "seed": seed,
         }
     )
-    samples: tuple[list[int], list[int]] = ([], [])
-    for block in answer["blocks"]:
-        samples[block["artifact"]].extend(block["samples_ns"])
-    return Paired(first_ns=stats.median(samples[0]), second_ns=stats.median(samples[1]))
+    return Paired(blocks=tuple((block["artifact"], stats.median(block["samples_ns"])) for block in answer["blocks"]))

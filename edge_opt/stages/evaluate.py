@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry
-from edge_opt.types import Accuracy
+from edge_opt.types import Accuracy, Entry
 
 Split = Literal["selection", "certification"]
 
 
-def evaluate(
-    artifact: Path,
-    runtime: str,
-    options: Mapping[str, str],
-    inputs: Path,
-    outputs: Path,
-    device: registry.Device,
-) -> NDArray[np.float32]:
+def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device) -> NDArray[np.float32]:
     """What the artifact answers, ``(n, classes)`` float32, for the ``(n, …)`` float32 array in the file ``inputs``.
 
-    Raises StepFailed where the runtime fails or the outputs hold NaN.
+    ``outputs`` is the ``.npy`` the worker writes. Raises StepFailed where the runtime fails or answers NaN.
     """
-    job: dict[str, Any] = {
-        "protocol": 1,
-        "mode": "predict",
-        "artifacts": [{"path": str(artifact.resolve()), "runtime": runtime, "options": dict(options)}],
-        "threads": 1,
-        "inputs": str(inputs.resolve()),
-        "outputs": str(outputs.resolve()),
-    }
-    answer = device.run(job)
+    answer = device.run(
+        {
+            "protocol": 1,
+            "mode": "predict",
+            "artifacts": [entry.job()],
+            "threads": 1,
+            "inputs": str(inputs.resolve()),
+            "outputs": str(outputs.resolve()),
+        }
+    )
     found: NDArray[np.float32] = np.load(answer["outputs"])
     return found
 

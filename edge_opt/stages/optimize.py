@@ -12,7 +12,7 @@ import numpy as np
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError
 from edge_opt.store import Run, parse
-from edge_opt.types import Artifact, Candidate, Failure, Model, Quantization, TensorSpec
+from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, TensorSpec
 
 
 def begin(candidate: Candidate, saved_model: Path, calibration: Path, run: Run, executor: registry.Executor) -> Future[Path]:
@@ -63,7 +63,7 @@ def _load(candidate: Candidate, opened: Path, calibration: Path, run: Run, devic
     job = {
         "protocol": 1,
         "mode": "predict",
-        "artifacts": [{"path": str(opened.resolve()), "runtime": candidate.runtime, "options": dict(candidate.options)}],
+        "artifacts": [Entry(path=opened, runtime=candidate.runtime, options=candidate.options).job()],
         "threads": 1,
         "inputs": str(few.resolve()),
         "outputs": str(run.scratch("load-test-outputs.npy").resolve()),

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 
 from edge_opt import registry
+from edge_opt.errors import InputError
+from edge_opt.inputs import recipes as known
 from edge_opt.types import Candidate, Finding, Model, Outline, Recipe, Target
 
 # Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
@@ -16,13 +18,27 @@ _MACS_PER_S = 4e9
 _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 
 
-def plan(target: Target, recipes: Sequence[Recipe], isa: Collection[str], tried: Collection[str]) -> tuple[Candidate, ...]:
-    """The candidates that exist on ``target`` and were not ``tried``; the first one ever planned is the baseline."""
-    return tuple(one for recipe in recipes for one in _ways(recipe, target, isa) if one.id not in tried)
+def baseline(target: Target, isa: Collection[str]) -> Candidate:
+    """What all others are compared with: float32 in the target's first format. Raises InputError where nothing runs it."""
+    for one in ways(known.load("float32"), target, isa):
+        return one
+    raise InputError(f"nothing can run on '{target.name}': none of its runtimes is installed", "pip install 'edge-opt[all]'")
 
 
-def _ways(recipe: Recipe, target: Target, isa: Collection[str]) -> Iterator[Candidate]:
+def plan(
+    first: Candidate, recipes: Sequence[Recipe], target: Target, isa: Collection[str], tried: Collection[str]
+) -> tuple[Candidate, ...]:
+    """The candidates that exist on ``target`` and were not ``tried``: the baseline ``first``, then recipe by recipe."""
+    ways = {one.id: one for recipe in recipes for one in ways(recipe, target, isa)}
+    return tuple(one for one in {first.id: first, **ways}.values() if one.id not in tried)
+
+
+def ways(recipe: Recipe, target: Target, isa: Collection[str]) -> tuple[Candidate, ...]:
     """Every format, variant, runtime and execution option of one recipe, in the target's order."""
+    return tuple(_each_way(recipe, target, isa))
+
+
+def _each_way(recipe: Recipe, target: Target, isa: Collection[str]) -> Iterator[Candidate]:
     for format in target.formats:
         for variant in registry.load("exporters", format).variants(recipe.quantization):
             for name in target.runtimes:

@@ -1,0 +1,1 @@
+"""The door: parse the words, call one flow, print what it returns."""

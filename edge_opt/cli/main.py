@@ -1,0 +1,97 @@
+"""``edge-opt``: the names of the commands and a line on each. Imports click only; a command is imported when it is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from edge_opt import __version__
+from edge_opt.errors import EdgeOptError
+
+COMMANDS = {
+    "demo": ("run:demo", "Run the main job on the embedded model and data."),
+    "init": ("run:init", "Write the preprocessing contract, and show ten pictures as the model will see them."),
+    "optimize": ("run:optimize", "Try recipes, measure them on the target, keep the best."),
+    "convert": ("run:convert", "Make artifacts of one or more recipes and formats, without measuring them."),
+    "bench": ("run:bench", "Measure the latency and memory of artifacts."),
+    "evaluate": ("run:evaluate", "Measure the accuracy of artifacts on labelled data."),
+    "report": ("show:report", "Print the report of a run as text, Markdown, CSV or JSON."),
+    "targets": ("show:targets", "List the target profiles, or show one."),
+    "recipes": ("show:recipes", "List the recipes, or show one."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used, and listed without being imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"edge_opt.cli.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="edge-opt %(version)s")
+def cli() -> None:
+    """Make a trained image model small and fast for its target, and prove on that target that it is still good.
+
+    \b
+    The result goes to stdout; progress and findings go to stderr.
+    Exit codes: 0 done, 1 a limit is broken, 2 something went wrong, 3 cannot tell.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; an error is one sentence on stderr and exit code 2, with a traceback only on ``--debug``."""
+    try:
+        code = cli.main(prog_name="edge-opt", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted", "what was finished is kept: go on with --resume")
+        code = 2
+    except EdgeOptError as error:
+        _debug()
+        _say(error.message, error.hint)
+        code = error.exit_code
+    except BrokenPipeError:
+        # the reader of stdout has gone, as `head` does: that is no failure, but Python must not flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except MemoryError:
+        _debug()
+        _say("the memory of this machine is used up", "close other programs, or give a smaller data set")
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str, hint: str) -> None:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+
+
+def _debug() -> None:
+    if "--debug" in sys.argv:
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,159 @@
+"""Candidates → trials: made, assessed, measured and judged, each step for all of them before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from edge_opt.errors import EdgeOptError, StepFailed
+from edge_opt.flows.workbench import Workbench
+from edge_opt.stages import guard, plan
+from edge_opt.stages.benchmark import benchmark
+from edge_opt.stages.evaluate import Split, evaluate, score
+from edge_opt.stages.optimize import begin, finish
+from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
+T = TypeVar("T")
+Failures = tuple[Failure, ...]
+
+
+def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure]) -> tuple[Candidate, ...]:
+    """The candidates of the next wave; what they will cost is told before anything is made."""
+    request, given = bench.request, bench.given
+    tried = {one.id for one in (*trials, *failures)}
+    candidates = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, tried)
+    if candidates:
+        sample_bytes = np.load(given.timing, mmap_mode="r")[0].nbytes
+        outline = plan.outline(candidates, given.model, given.summary.selection, sample_bytes, request.protocol.rounds)
+        doubt = guard.enough(given.summary.certification, request.target.budget.max_drop)
+        bench.watch(replace(outline, findings=(doubt,) if doubt else ()))
+    return candidates
+
+
+def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, Artifact], Failures]:
+    """The artifact of each candidate, by id; candidates that run the same file share the artifact."""
+    run, given = bench.run, bench.given
+    begun = {}
+    for one in candidates:
+        if one.export_id not in begun and not run.finished(f"export {one.export_id}"):
+            begun[one.export_id] = begin(one, given.saved_model, given.calibration, run, bench.executor)
+
+    def work(one: Candidate) -> Artifact | Failure:
+        key = f"export {one.export_id}"
+        return run.once(
+            key, Artifact | Failure, lambda: finish(one, begun[one.export_id], given.model, given.calibration, run, bench.device)
+        )
+
+    return _each(bench, "optimize", candidates, work)
+
+
+def assess(
+    bench: Workbench, candidates: Sequence[Candidate], artifacts: Mapping[str, Artifact]
+) -> tuple[dict[str, Accuracy], Failures]:
+    """The accuracy of every artifact on the selection split, by id."""
+
+    def work(one: Candidate) -> Accuracy | Failure:
+        return bench.run.once(f"evaluate {one.id} on selection", Accuracy | Failure, lambda: tried(one))
+
+    def tried(one: Candidate) -> Accuracy | Failure:
+        try:
+            return accuracy_of(bench, _entry(bench, one, artifacts[one.id]), "selection")
+        except EdgeOptError as error:
+            return Failure(id=one.id, recipe=one.recipe.name, stage="evaluate", message=error.message, hint=error.hint)
+
+    return _each(bench, "evaluate", [one for one in candidates if one.id in artifacts], work)
+
+
+def accuracy_of(bench: Workbench, entry: Entry, split: Split) -> Accuracy:
+    """Top-1 of one artifact on a split; on the selection also the distance to the framework's own outputs."""
+    given = bench.given
+    samples = given.splits.selection if split == "selection" else given.splits.certification
+    outputs = evaluate(entry, given.inputs(split, bench.run), bench.run.scratch("outputs.npy"), bench.device)
+    return score(outputs, samples.labels, given.summary.classes, split, given.reference if split == "selection" else None)
+
+
+def measure(
+    bench: Workbench,
+    candidates: Sequence[Candidate],
+    artifacts: Mapping[str, Artifact],
+    accuracies: Mapping[str, Accuracy],
+    trials: Sequence[Trial],
+) -> tuple[dict[str, Measured | NotTimed], Failures]:
+    """The latency of everything that answers, by id, in rounds together with the baseline."""
+    sound = {one.id: one for one in candidates if one.id in accuracies}
+    if bench.missing:
+        reason = f"this machine has no {', '.join(bench.missing)}, which '{bench.request.target.name}' needs"
+        return dict.fromkeys(sound, NotTimed(reason=reason)), ()
+    entries = {trial.id: bench.entry(trial) for trial in trials[:1]}
+    entries |= {one.id: _entry(bench, one, artifacts[one.id]) for one in sound.values()}
+    measured, broken = benchmark(
+        entries,
+        bench.given.timing,
+        bench.device,
+        bench.run,
+        wave=len(trials),
+        threads=bench.request.threads,
+        seed=bench.request.seed,
+        protocol=bench.request.protocol,
+        tell=lambda what, done, total: bench.watch(Step(stage="benchmark", what=what, done=done, total=total)),
+    )
+    failures = tuple(
+        Failure(id=name, recipe=sound[name].recipe.name, stage="benchmark", message=why) for name, why in broken.items() if name in sound
+    )
+    return dict(measured), _needed(bench, failures)
+
+
+def judge(
+    bench: Workbench,
+    candidates: Sequence[Candidate],
+    artifacts: Mapping[str, Artifact],
+    accuracies: Mapping[str, Accuracy],
+    timings: Mapping[str, Measured | NotTimed],
+    trials: Sequence[Trial],
+) -> tuple[Trial, ...]:
+    """The trials of these candidates, each one's accuracy paired with the baseline's: the first trial of all."""
+    baseline = trials[0].accuracy if trials else accuracies[bench.baseline.id]
+    return tuple(
+        Trial(
+            id=one.id,
+            recipe=one.recipe,
+            runtime=one.runtime,
+            options=one.options,
+            artifact=artifacts[one.id],
+            measured=timings[one.id],
+            accuracy=accuracies[one.id],
+            verdict=guard.judge(baseline, accuracies[one.id], bench.request.target.budget.max_drop),
+        )
+        for one in candidates
+        if one.id in timings
+    )
+
+
+def _entry(bench: Workbench, candidate: Candidate, artifact: Artifact) -> Entry:
+    return Entry(path=bench.run.folder / artifact.path, runtime=candidate.runtime, options=candidate.options)
+
+
+def _each(
+    bench: Workbench, stage: str, candidates: Sequence[Candidate], work: Callable[[Candidate], T | Failure]
+) -> tuple[dict[str, T], Failures]:
+    """``work`` for every candidate, told to the watcher; what came out by id, and what broke under its own id."""
+    made: dict[str, T] = {}
+    failures: list[Failure] = []
+    for done, one in enumerate(candidates):
+        bench.watch(Step(stage=stage, what=one.id, done=done, total=len(candidates)))
+        outcome = work(one)
+        if isinstance(outcome, Failure):
+            failures.append(replace(outcome, id=one.id))
+        else:
+            made[one.id] = outcome
+    return made, _needed(bench, tuple(failures))
+
+
+def _needed(bench: Workbench, failures: Failures) -> Failures:
+    """``failures`` as they are. Raises StepFailed where the baseline is among them: nothing can be compared then."""
+    for one in failures:
+        if one.id == bench.baseline.id:
+            raise StepFailed(f"the baseline '{one.id}' failed at {one.stage}: {one.message}", one.hint)
+    return failures
