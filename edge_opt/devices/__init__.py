@@ -1,0 +1,1 @@
+"""Where worker jobs run: each file is a device."""

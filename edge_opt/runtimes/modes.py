@@ -1,0 +1,183 @@
+"""What a job asks for: latencies of one artifact, of two by turns, or the outputs for every sample."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING or __package__:
+    from . import memory, samples
+else:
+    import memory
+    import samples
+
+Job = Mapping[str, Any]
+Load = Callable[[int], "Loaded"]
+
+_FEEDS = 8  # the reading of memory belongs to a query, so one sample must not stay in the cache for ever
+_IDLE_SHARE = 0.05  # of one core: below it, the threads of the other artifact have gone to sleep
+_IDLE_LIMIT_S = 0.2
+
+
+class Loaded:
+    """An artifact that is ready for its first inference, and how long it took to get there."""
+
+    def __init__(self, runtime: str, session: Any, load_ns: int) -> None:
+        self.runtime = runtime
+        self.session = session
+        self.load_ns = load_ns
+
+    def described(self) -> dict[str, Any]:
+        """What the answer says of it. Read only after everything was measured: to ask a runtime takes memory."""
+        session = self.session
+        return {
+            "runtime": self.runtime,
+            "runtime_version": session.version,
+            "executed": dict(session.executed),
+            "load_ns": self.load_ns,
+            "inputs": session.inputs,
+            "outputs_spec": session.outputs,
+        }
+
+    def single_input(self) -> Mapping[str, Any]:
+        """Its one input. Raises ValueError where there are more."""
+        if len(self.session.inputs) != 1:
+            raise ValueError(f"it has {len(self.session.inputs)} inputs; only one is supported")
+        found: Mapping[str, Any] = self.session.inputs[0]
+        return found
+
+
+def time_one(job: Job, load: Load) -> dict[str, Any]:
+    """Every latency of one artifact, in the order taken, warm-up left out, and the memory that it took."""
+    rows = samples.read(job["inputs"]) if job.get("inputs") else None
+    memory.forget_peak()
+    before = memory.resident_bytes()
+    loaded = load(0)
+    query = _query(loaded, _feeds(loaded, rows, job))
+    _warm_up(query, job)
+    with _NoCollection():
+        samples_ns = _timed(query, job)
+    peak = memory.peak_bytes()
+    return {**loaded.described(), "samples_ns": samples_ns, "peak_rss_bytes": peak, "baseline_rss_bytes": before}
+
+
+def pair(job: Job, load: Load) -> dict[str, Any]:
+    """Latencies of two artifacts in one process, in alternating blocks whose order is drawn by ``seed``.
+
+    Each block begins with one inference that is not recorded: the other artifact has just had the caches.
+    """
+    rows = samples.read(job["inputs"]) if job.get("inputs") else None
+    both = [load(0), load(1)]
+    queries = [_query(one, _feeds(one, rows, job)) for one in both]
+    for query in queries:
+        _warm_up(query, job)
+    draw = random.Random(job.get("seed", 0))
+    runs = range(job.get("block_runs", 5))
+    rounds, end = job.get("blocks", 5), time.monotonic() + job.get("min_seconds", 0.5)
+    blocks: list[dict[str, Any]] = []
+    with _NoCollection():
+        while len(blocks) < 2 * rounds or time.monotonic() < end:
+            for which in draw.sample((0, 1), 2):
+                if job.get("threads", 1) > 1:
+                    _settle()
+                queries[which]()
+                blocks.append({"artifact": which, "samples_ns": [queries[which]() for _ in runs]})
+    return {"artifacts": [one.described() for one in both], "blocks": blocks}
+
+
+def predict(job: Job, load: Load) -> dict[str, Any]:
+    """The outputs for all samples, one by one, as float32 ``(n, …)`` in the file ``outputs`` of the job.
+
+    Raises ValueError where an output is not a finite number.
+    """
+    rows = samples.read(job["inputs"])
+    loaded = load(0)
+    spec = loaded.single_input()
+    if len(loaded.session.outputs) != 1:
+        raise ValueError(f"it has {len(loaded.session.outputs)} outputs; only one is supported")
+    found = np.empty(0, np.float32)
+    for index in range(len(rows)):
+        given = samples.sample(rows, index, spec)
+        answer = samples.numbers(loaded.session.run([given])[0], loaded.session.outputs[0])
+        if not np.isfinite(answer).all():
+            raise ValueError(f"its output for sample {index} holds NaN or infinity")
+        if index == 0:
+            found = np.empty((len(rows), *answer.shape[1:]), np.float32)
+        found[index] = answer[0]
+    out = Path(job["outputs"])
+    part = out.with_name(out.name + ".part.npy")
+    np.save(part, found)
+    os.replace(part, out)
+    return {**loaded.described(), "outputs": str(out), "peak_rss_bytes": memory.peak_bytes()}
+
+
+def _feeds(loaded: Loaded, rows: Any, job: Job) -> Iterator[list[Any]]:
+    """A few samples for ever, each as the list that a session takes."""
+    spec = loaded.single_input()
+    if rows is None:
+        rows = samples.invented(spec, _FEEDS, job.get("seed", 0))
+    return cycle([[samples.sample(rows, index, spec)] for index in range(min(_FEEDS, len(rows)))])
+
+
+def _query(loaded: Loaded, feeds: Iterator[list[Any]]) -> Callable[[], int]:
+    """A function that runs the next sample and gives the nanoseconds from setting the input to holding the output."""
+    run, clock = loaded.session.run, time.perf_counter_ns
+
+    def query() -> int:
+        arrays = next(feeds)
+        start = clock()
+        answer = run(arrays)
+        elapsed = clock() - start
+        del answer  # freed when the clock has stopped
+        return elapsed
+
+    return query
+
+
+def _warm_up(query: Callable[[], int], job: Job) -> None:
+    """At least ``warmup`` inferences, and at least ``warmup_seconds``: clocks rise by time, not by count."""
+    end = time.monotonic() + job.get("warmup_seconds", 0.05)
+    done = 0
+    while done < job.get("warmup", 10) or time.monotonic() < end:
+        query()
+        done += 1
+
+
+def _timed(query: Callable[[], int], job: Job) -> list[int]:
+    fewest, most = job.get("min_runs", 20), job.get("max_runs", 4000)
+    end = time.monotonic() + job.get("min_seconds", 0.2)
+    samples_ns: list[int] = []
+    while len(samples_ns) < most and (len(samples_ns) < fewest or time.monotonic() < end):
+        samples_ns.append(query())
+    return samples_ns
+
+
+def _settle() -> None:
+    """Wait until the process is idle: thread pools spin on after a run, and would take cores from the next artifact."""
+    limit = time.monotonic() + _IDLE_LIMIT_S
+    while time.monotonic() < limit:
+        used, start = time.process_time(), time.monotonic()
+        time.sleep(0.002)
+        if time.process_time() - used < _IDLE_SHARE * (time.monotonic() - start):
+            return
+
+
+class _NoCollection:
+    """While it lasts, Python collects no garbage: a pause of it is no latency of the artifact."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        gc.enable()
+        gc.unfreeze()

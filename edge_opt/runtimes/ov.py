@@ -1,0 +1,96 @@
+"""OpenVINO's ``.xml`` models on the CPU: float32 is float32, and bf16 only where it is asked for by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+FORMATS = ("openvino",)
+PACKAGES = ("openvino",)
+INSTALL = "openvino"
+
+_PRECISIONS = ("f32", "bf16")
+_BF16 = {"avx512_bf16", "amx_bf16"}
+_NO_WORK = ("Input", "Output", "Const", "Parameter", "Result", "Constant")
+
+
+def options(isa: Sequence[str]) -> tuple[Mapping[str, str], ...]:
+    """Honest float32, and bf16 where the processor computes in it: elsewhere it is emulated, and slow."""
+    return ({}, {"precision": "bf16"}) if _BF16 & set(isa) else ({},)
+
+
+def engine() -> Any:
+    """The package. Raises ModuleNotFoundError."""
+    return import_module("openvino")
+
+
+def open(path: str, threads: int, options: Mapping[str, str]) -> Session:
+    """The session of the model at ``path``, compiled for latency. ``options``: ``precision`` is ``f32`` or ``bf16``.
+
+    Without that hint, OpenVINO runs float32 models in bf16 on some processors and says nothing.
+    """
+    for name, value in options.items():
+        if name != "precision" or value not in _PRECISIONS:
+            raise ValueError(f"openvino has no option '{name}' = '{value}'")
+    package = engine()
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": options.get("precision", "f32"),
+    }
+    core = package.Core()
+    model = core.read_model(path)
+    for given in model.inputs:
+        shape = given.get_partial_shape()
+        if shape.is_dynamic and shape[0].is_dynamic:
+            shape[0] = 1  # one sample at a time, and a fixed shape is compiled to faster code
+            model.reshape({given: shape})
+    compiled = core.compile_model(model, "CPU", settings)
+    return Session(compiled, f"openvino {package.__version__.partition('-')[0]}")
+
+
+class Session:
+    """A compiled model; :meth:`run` takes and gives arrays in the order of ``inputs`` and ``outputs``."""
+
+    def __init__(self, compiled: Any, version: str) -> None:
+        self.version = version
+        self.inputs = [_spec(one) for one in compiled.inputs]
+        self.outputs = [_spec(one) for one in compiled.outputs]
+        self._compiled = compiled
+        self._request = request = compiled.create_infer_request()
+        self._infer = request.infer
+        # Views of the request's own memory: passing arrays to infer() costs a third of a small model's latency.
+        self._given = [request.get_input_tensor(index).data for index in range(len(self.inputs))]
+
+    def run(self, arrays: list[Any]) -> list[Any]:
+        """The outputs for one batch, as copies that stay what they are."""
+        for tensor, array in zip(self._given, arrays):  # noqa: B905
+            tensor[...] = array
+        self._infer()
+        request = self._request
+        return [request.get_output_tensor(index).data.copy() for index in range(len(self.outputs))]
+
+    @property
+    def executed(self) -> dict[str, str]:
+        """The precision in force for float operators, and how many operators were compiled for each precision."""
+        hint = self._compiled.get_property("INFERENCE_PRECISION_HINT")
+        counts: Counter[str] = Counter()
+        for node in self._compiled.get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            if info["layerType"].astype(str) not in _NO_WORK:
+                counts[info["runtimePrecision"].astype(str)] += 1
+        listed = ", ".join(f"{count} {precision}" for precision, count in counts.most_common())
+        return {"precision": hint.get_type_name(), "operators": listed}
+
+
+def _spec(port: Any) -> dict[str, Any]:
+    return {
+        "name": port.get_any_name() if port.get_names() else "",
+        "shape": [size.get_length() if size.is_static else None for size in port.get_partial_shape()],
+        "dtype": port.get_element_type().to_dtype().name,
+        "layout": "",
+        "scale": None,
+        "zero_point": None,
+    }
