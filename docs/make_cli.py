@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from edge_opt.cli.main import main
+from edge_opt.cli.main import cli
 
 PAGE = Path(__file__).with_name("cli.md")
 WIDTH = 100
@@ -44,7 +44,7 @@ def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Com
 def page() -> str:
     """The whole of docs/cli.md."""
     parts = [HEAD]
-    for path, command in commands(main, "edge-opt"):
+    for path, command in commands(cli, "edge-opt"):
         # without a terminal's width the text would differ from one machine to the next
         context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
         parts.append(f"## {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")

@@ -17,8 +17,8 @@ HEAD = """# Findings
 
 <!-- written by docs/make_findings.py from the pages: `make docs` -->
 
-A finding is something you should know about your model, your data or the measurement. It has a code that stays the same
-from one version to the next, a level (info, warning or error), a sentence about what was seen, and a hint about what to do.
+A finding is something you should know about your model, your data or the measurement. It has a code that stays the
+same from one version to the next, a level (info, warning or error), a sentence about what was seen, and a hint.
 """
 
 

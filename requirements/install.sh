@@ -34,7 +34,7 @@ else
         say "'$python' cannot make environments: its 'venv' is missing (on Debian and Ubuntu: apt-get install python3-venv)."
         exit 1
     fi
-    say "installing into '$environment': about 2.5 GB, once …"
+    say "installing into '$environment': about 3 GB, once …"
     rm -rf "$environment"
     mkdir -p "$environment"
     : >"$environment/.incomplete"

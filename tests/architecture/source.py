@@ -51,6 +51,7 @@ def imports(module: Module) -> Iterator[tuple[str, int]]:
     """Each ``(dotted name, line)`` that ``module`` imports, wherever in the file, relative ones resolved.
 
     ``from a import b`` is ``a.b`` where that is a module of edge_opt, else ``a``; ``import_module("a.b")`` counts.
+    The version, which ``edge_opt`` itself holds, is listed apart: asking for it opens nothing.
     """
     ours = {known.name for known in modules()}
     for node in module.walk():
@@ -63,7 +64,7 @@ def imports(module: Module) -> Iterator[tuple[str, int]]:
                 source = ".".join([*above, *filter(None, [node.module])])
             for alias in node.names:
                 submodule = f"{source}.{alias.name}"
-                yield (submodule if submodule in ours else source), node.lineno
+                yield (submodule if submodule in ours or alias.name == "__version__" else source), node.lineno
         elif isinstance(node, ast.Call) and _called(node).endswith("import_module") and node.args:
             match node.args[0]:
                 case ast.Constant(value=str(name)):

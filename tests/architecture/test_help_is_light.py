@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from edge_opt.cli.main import COMMANDS
 from tests.architecture.source import CHECKOUT
 
 # what an interpreter has loaded before it starts with our code, and what our code loads on top of it
@@ -33,9 +34,14 @@ def loaded_by(*arguments: str) -> set[str]:
     return set(json.loads(done.stderr)) - set(sys.stdlib_module_names)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["optimize", "--help"]], ids=" ".join)
-def test_help_loads_click_and_nothing_heavier(arguments: list[str]) -> None:
-    assert loaded_by(*arguments) <= {"edge_opt", "click"}
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_loads_click_and_nothing_heavier(option: str) -> None:
+    assert loaded_by(option) <= {"edge_opt", "click"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_loads_no_more_than_the_core_depends_on(command: str) -> None:
+    assert loaded_by(command, "--help") <= {"edge_opt", "click", "numpy"}
 
 
 def test_the_package_itself_loads_nothing() -> None:

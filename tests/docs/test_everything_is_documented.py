@@ -10,15 +10,16 @@ from pathlib import Path
 import click
 import pytest
 
+import edge_opt
 from docs.make_cli import commands
 from docs.make_cli import page as command_reference
 from edge_opt import registry
-from edge_opt.cli.main import main
+from edge_opt.cli.main import cli
 from edge_opt.inputs import recipes, targets
 from tests.architecture.source import CHECKOUT, modules
 from tests.docs.pages import page, pages
 
-COMMANDS = dict(commands(main, "edge-opt"))
+COMMANDS = dict(commands(cli, "edge-opt"))
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -80,7 +81,7 @@ def test_every_extra_that_a_message_names_exists() -> None:
 
 
 def test_the_changelog_has_the_current_version() -> None:
-    assert re.search(rf"(?m)^## {re.escape(PROJECT['version'])}\b", page("CHANGELOG.md").text)
+    assert re.search(rf"(?m)^## {re.escape(edge_opt.__version__)}\b", page("CHANGELOG.md").text)
 
 
 @pytest.mark.parametrize("path", sorted((CHECKOUT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.stem)

@@ -11,10 +11,10 @@ import pytest
 
 import edge_opt
 from docs.make_cli import commands
-from edge_opt.cli.main import main
+from edge_opt.cli.main import cli
 from tests.docs.pages import CHECKOUT, Page, pages
 
-COMMANDS = dict(commands(main, "edge-opt"))
+COMMANDS = dict(commands(cli, "edge-opt"))
 PAGES = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 
 
@@ -58,7 +58,7 @@ def problems(words: list[str]) -> list[str]:
     command = COMMANDS.get(f"edge-opt {name}".strip())
     if command is None:
         return [f"there is no command '{name}'"]
-    of_program = {option for parameter in main.params for option in parameter.opts}
+    of_program = {option for parameter in cli.params for option in parameter.opts}
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
     return [f"no option '{option}'" for option in given - known - of_program - {"--help"}]
