@@ -1,0 +1,166 @@
+"""The commands that compute."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_opt.cli import options
+from edge_opt.cli.progress import Progress
+from edge_opt.cli.show import print_benched, print_converted, print_evaluated
+from edge_opt.flows import api
+from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
+from edge_opt.results.report import render
+from edge_opt.types import Report
+
+_goal = click.option(
+    "--goal", type=click.Choice(["balanced", "latency", "size"]), default="balanced", show_default=True, help="What the best one is best at."
+)
+
+
+@click.command()
+@click.option("-o", "--output", type=options.PATH, default=Path("runs/demo"), show_default=True, help="The run folder; replaced.")
+@options.said
+def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Run the main job on the embedded model and data.
+
+    A small clothes classifier, trained on a part of Fashion-MNIST, is optimised for this machine with every recipe.
+    """
+    report = _optimize(
+        quiet,
+        verbose,
+        model=shared_path(DEMO_MODEL),
+        data=shared_path(DEMO_DATA),
+        output=output,
+        overwrite=True,
+    )
+    click.echo(render(report, "text"), nl=False)
+    _where(report, output, quiet)
+
+
+@click.command()
+@options.model
+@options.data
+@options.target
+@options.recipes
+@click.option("-o", "--output", type=options.PATH, default=None, help="The run folder.  [default: runs/MODEL]")
+@options.threads
+@_goal
+@options.max_drop
+@click.option("--max-latency", default="", metavar="40ms", help="The largest p90 latency allowed.")
+@click.option("--max-size", default="", metavar="8MB", help="The largest artifact allowed.")
+@click.option("--max-memory", default="", metavar="64MB", help="The most memory the artifact may add to its process.")
+@options.rounds
+@options.seed
+@options.allow_code
+@click.option("--resume", is_flag=True, help="Go on with the run begun in the folder; nothing finished is repeated.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
+@options.format
+@options.said
+def optimize(model: Path, data: Path, output: Path | None, threads: int | None, format: Any, **rest: Any) -> None:
+    """Try recipes on MODEL, measure them on the target, keep the best.
+
+    Writes report.json, report.md, the artifacts and a bundle to the run folder.
+    """
+    quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
+    output = output or Path("runs") / model.stem
+    report = _optimize(quiet, verbose, model=model, data=data, output=output, threads=threads or 0, **rest)
+    click.echo(render(report, format), nl=False)
+    _where(report, output, quiet)
+
+
+def _optimize(quiet: bool, verbose: bool, **arguments: Any) -> Report:
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        return api.optimize(**arguments, command=shlex.join(["edge-opt", *sys.argv[1:]]), watch=watch)
+
+
+def _where(report: Report, output: Path, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"\nreport: {output / 'report.md'}\nbundle: {output / 'bundle'}", err=True)
+
+
+@click.command()
+@click.argument("data", type=options.PATH)
+@click.argument("model", type=options.PATH, required=False)
+@options.seed
+@options.allow_code
+@options.said
+def init(data: Path, model: Path | None, seed: int, allow_code: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+    """Write the preprocessing contract of DATA, and show ten pictures as MODEL will see them.
+
+    With MODEL, the likely contracts are tried on labelled pictures and the one that its accuracy supports is written.
+    An existing contract is kept and shown.
+    """
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        made = api.init(data, model, seed=seed, allow_code=allow_code, watch=watch)
+        for finding in made.findings:
+            watch.finding(finding)
+    click.echo(f"contract: {made.path}\npictures: {made.preview}")
+
+
+@click.command()
+@options.model
+@click.option("--to", default="", metavar="FORMAT,...", help="tflite, onnx, openvino; all of the target's, by default.")
+@options.recipes
+@click.option("-d", "--data", type=options.PATH, default=None, help="To calibrate static recipes on.")
+@options.target
+@click.option("-o", "--output", type=options.PATH, default=Path(), help="The folder for the artifacts.  [default: here]")
+@options.seed
+@options.allow_code
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed.")
+@options.said
+@click.pass_context
+def convert(ctx: click.Context, model: Path, to: str, recipes: tuple[str, ...], format: str, **rest: Any) -> None:
+    """Make artifacts of MODEL, without measuring them. Each one is loaded and run once.
+
+    What cannot be made is said with its reason, the others are written, and the exit code is 2.
+    """
+    quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
+    formats = tuple(name.strip() for name in to.split(",") if name.strip())
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        made = api.convert(model, to=formats, recipes=recipes or ("float32",), watch=watch, **rest)
+        for finding in made.findings:
+            watch.finding(finding)
+    print_converted(made, format)
+    if made.failures:
+        ctx.exit(2)
+
+
+@click.command()
+@options.artifacts
+@options.target
+@options.runtime
+@options.threads
+@options.rounds
+@options.seed
+@click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
+@options.format
+@options.said
+def bench(artifacts: tuple[Path, ...], threads: int | None, format: str, **rest: Any) -> None:
+    """Measure the latency and memory of each ARTIFACT, interleaved in rounds. Speed-ups refer to the first."""
+    quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        rows = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)
+    print_benched(rows, format)
+
+
+@click.command()
+@options.artifacts
+@options.data
+@options.target
+@options.runtime
+@options.max_drop
+@options.format
+@options.said
+def evaluate(artifacts: tuple[Path, ...], data: Path, format: str, **rest: Any) -> None:
+    """Measure the accuracy of each ARTIFACT on the test split of the data. Drops refer to the first."""
+    quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        rows, findings = api.evaluate(artifacts, data, watch=watch, **rest)
+        for finding in findings:
+            watch.finding(finding)
+    print_evaluated(rows, format)

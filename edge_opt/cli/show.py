@@ -1,0 +1,170 @@
+"""The commands that read, and how the results of the single steps are printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_opt import registry, units
+from edge_opt.cli import options
+from edge_opt.flows import api
+from edge_opt.flows.artifacts import Benched, Converted, Evaluated
+from edge_opt.inputs import recipes as recipe_table
+from edge_opt.inputs import targets as target_table
+from edge_opt.results.report import render, tables
+from edge_opt.results.report.tables import Column
+from edge_opt.store import dump
+from edge_opt.types import Recipe, Target
+
+Rows = Sequence[Mapping[str, str]]
+
+_listing = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed.")
+
+
+@click.command()
+@click.argument("run", type=options.PATH)
+@options.format
+def report(run: Path, format: Any) -> None:
+    """Print the report of the run folder RUN."""
+    click.echo(render(api.load_report(run), format), nl=False)
+
+
+@click.command()
+@click.argument("name", required=False)
+@_listing
+def targets(name: str | None, format: str) -> None:
+    """List the target profiles, or show the one called NAME (or in the file NAME)."""
+    found = [target_table.load(one) for one in ([name] if name else target_table.names())]
+    rows = [
+        {
+            "target": one.name,
+            "device": one.device,
+            "formats": ", ".join(one.formats),
+            "runtimes": ", ".join(one.runtimes),
+            "threads": ", ".join(map(str, one.threads)),
+            "needs": ", ".join(one.isa) or "-",
+            "limits": _limits(one),
+            "description": one.description,
+        }
+        for one in found
+    ]
+    _print(rows, dump(found[0] if name else found), format, left=True)
+
+
+@click.command()
+@click.argument("name", required=False)
+@_listing
+def recipes(name: str | None, format: str) -> None:
+    """List the recipes and the formats that have them, or show the one called NAME (or in the file NAME)."""
+    found = [recipe_table.load(one) for one in ([name] if name else recipe_table.names())]
+    rows = [{"recipe": one.name, "formats": _formats(one), "description": one.description} for one in found]
+    _print(rows, dump(found[0] if name else found), format, left=True)
+
+
+def print_benched(rows: Sequence[Benched], format: str) -> None:
+    """The measured artifacts as a table; the raw samples are in the JSON."""
+    _print(
+        [
+            {
+                "artifact": str(one.artifact),
+                "runtime": one.measured.runtime_version,
+                "threads": str(one.measured.threads),
+                "size": units.format_bytes(one.size_bytes),
+                "latency": f"{units.format_duration(one.measured.median_ns)} ± {units.format_duration(one.measured.half_iqr_ns)}",
+                "p90": units.format_duration(one.measured.p90_ns),
+                "load": units.format_duration(one.measured.load_ns),
+                "memory": units.format_bytes(one.measured.memory_bytes),
+                "speed-up": tables.speed_up(one.measured.speed_up) if one.measured.speed_up else units.format_ratio(1.0),
+            }
+            for one in rows
+        ],
+        dump(list(rows)),
+        format,
+    )
+
+
+def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
+    """The evaluated artifacts as a table; the drop is paired with the first one."""
+    _print(
+        [
+            {
+                "artifact": str(one.artifact),
+                "runtime": one.runtime,
+                "size": units.format_bytes(one.size_bytes),
+                "samples": units.format_count(len(one.accuracy.scores)),
+                "top1 %": units.format_percent(one.accuracy.value, unit=False),
+                "95 % interval": f"{units.format_percent(one.interval.low, unit=False)} … {units.format_percent(one.interval.high, unit=False)}",
+                "Δ top1 pp": tables.change(one.verdict.drop) if position else tables.NONE,
+                "verdict": tables.VERDICTS[one.verdict.status] if position else "baseline",
+            }
+            for position, one in enumerate(rows)
+        ],
+        dump(list(rows)),
+        format,
+    )
+
+
+def print_converted(made: Converted, format: str) -> None:
+    """The artifacts that were written; what could not be made is said on stderr."""
+    _print(
+        [
+            {
+                "recipe": one.recipe,
+                "format": " ".join(filter(None, (one.format, one.variant))),
+                "size": units.format_bytes(one.size_bytes),
+                "gzip": units.format_bytes(one.compressed_bytes),
+                "path": str(one.path),
+            }
+            for one in made.artifacts
+        ],
+        dump(made),
+        format,
+        left=True,
+    )
+    for one in made.failures:
+        click.echo(f"failed: {one.id} at {one.stage}: {one.message}" + (f"\n  hint: {one.hint}" if one.hint else ""), err=True)
+
+
+def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
+    """``rows`` as a table, or ``raw`` as JSON; in a text, names stand to the left and numbers to the right."""
+    if format == "json":
+        click.echo(json.dumps(raw, separators=(",", ":"), ensure_ascii=False))
+    elif format == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        click.echo(out.getvalue(), nl=False)
+    elif rows:
+        columns = [
+            Column(title, tuple(row[title] for row in rows), right=not left and position > 0) for position, title in enumerate(rows[0])
+        ]
+        click.echo("\n".join(tables.draw(columns, rule=format == "md")))
+
+
+def _formats(recipe: Recipe) -> str:
+    """The formats that have ``recipe``, with their variants."""
+    found = []
+    for name in registry.names("exporters"):
+        variants = registry.load("exporters", name).variants(recipe.quantization)
+        if variants:
+            found.append(" ".join(filter(None, (name, "/".join(filter(None, variants))))))
+    return ", ".join(found)
+
+
+def _limits(target: Target) -> str:
+    budget = target.budget
+    parts = [f"drop {units.format_pp(budget.max_drop)}"]
+    if budget.max_latency_ns is not None:
+        parts.append(f"p90 {units.format_duration(budget.max_latency_ns)}")
+    if budget.max_size_bytes is not None:
+        parts.append(f"size {units.format_bytes(budget.max_size_bytes)}")
+    if budget.max_memory_bytes is not None:
+        parts.append(f"memory {units.format_bytes(budget.max_memory_bytes)}")
+    return ", ".join(parts)
