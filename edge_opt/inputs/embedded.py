@@ -24,4 +24,6 @@ def shared_path(name: str) -> Path:
     # beside an installed package, a folder of that name would be somebody else's
     if (checkout / name).exists() and checkout.name not in {"site-packages", "dist-packages"}:
         return checkout / name
-    raise InputError(f"this installation of edge-opt lacks its own '{name}'", "install it again, or use a full checkout")
+    raise InputError(
+        f"this installation of edge-opt lacks its own '{name}'", "install it again, or use a full checkout"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import cast, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 from edge_opt.errors import InputError, UnknownName
 from edge_opt.inputs import fields
@@ -86,8 +86,9 @@ def _from_file(path: Path) -> Recipe:
 def _quantization(table: fields.Fields) -> Quantization:
     hints = get_type_hints(Quantization)
     table.only(hints)
-    words = {key: table.text(key, getattr(Quantization, key), get_args(hints[key]))
-             for key in ("granularity", "range_method")}
-    words["mode"] = table.text("mode", choices=get_args(hints["mode"]))
+    words = {
+        key: table.text(key, getattr(Quantization, key, None) if key != "mode" else None, get_args(hints[key]))
+        for key in ("mode", "granularity", "range_method")
+    }
     bits = {key: table.integer(key, getattr(Quantization, key), choices) for key, choices in _BITS.items()}
-    return Quantization(**cast(dict[str, object], {**words, **bits}))  # type: ignore[arg-type]
+    return Quantization(**words, **bits)  # type: ignore[arg-type]

@@ -89,7 +89,9 @@ def _budget(table: fields.Fields) -> Budget:
     )
     if not 0 <= budget.max_drop < 1:
         raise table.error("max_drop", 'from "0pp" to below "100pp"')
-    for key, value in zip(_BUDGET[1:], (budget.max_latency_ns, budget.max_size_bytes, budget.max_memory_bytes), strict=True):
+    for key, value in zip(
+        _BUDGET[1:], (budget.max_latency_ns, budget.max_size_bytes, budget.max_memory_bytes), strict=True
+    ):
         if value is not None and value <= 0:
             raise table.error(key, "more than zero; leave it out for no limit")
     return budget

@@ -22,7 +22,9 @@ from edge_opt.types import Finding
 _PICTURES = {"x", "image", "images", "picture", "pictures", "data", "features", "inputs"}
 _LABELS = {"y", "label", "labels", "target", "targets", "class"}
 _CLASSES = {"classes", "class_names", "label_names", "labels_names"}
-_EXPECTED = "store x_train, y_train, x_val, y_val, x_test, y_test (or x and y alone): pictures (n, h, w) or (n, h, w, c)"
+_EXPECTED = (
+    "store x_train, y_train, x_val, y_val, x_test, y_test, or x and y alone; pictures are (n, h, w) or (n, h, w, c)"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ def read(path: Path) -> Dataset:
     arrays = _load(path)
     pairs = _pairs(path, arrays)
     findings: list[Finding] = []
-    pictures = pixels.normalised(path, {split: (pair.x_name, arrays[pair.x_name]) for split, pair in pairs.items()}, findings)
+    given = {split: (pair.x_name, arrays[pair.x_name]) for split, pair in pairs.items()}
+    pictures = pixels.normalised(path, given, findings)
     declared = _classes(arrays) or declared_classes(path)
     classes, indices = labels.indices(
         path, {split: (pair.y_name, arrays[pair.y_name]) for split, pair in pairs.items()}, declared
@@ -111,7 +114,8 @@ def _pairs(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[Split, _Pair]:
         x_name, y_name = found.get((split, "x")), found.get((split, "y"))
         if x_name is None or y_name is None:
             lacking = "labels" if x_name else "pictures"
-            what = f"has no {lacking} to go with '{x_name or y_name}'" if x_name or y_name else "has no pictures and labels"
+            present = x_name or y_name
+            what = f"has no {lacking} to go with '{present}'" if present else "has no pictures and labels"
             raise DataError(f"'{path}' {what}: it holds {there}", _EXPECTED)
         pairs[split] = _Pair(x_name, y_name)
     return pairs

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import pictures
-from edge_opt.inputs.dataset.names import Split, declared_classes, order_finding
+from edge_opt.inputs.dataset.names import Split, counted, declared_classes, few, order_finding
 from edge_opt.inputs.dataset.samples import Dataset, FileSamples, short_name
 from edge_opt.types import Finding
 
@@ -41,7 +41,8 @@ def dataset(
     good = [i for i, each in enumerate(inspected) if not each.fault]
     found = list(findings)
     if len(good) < len(rows):
-        found.append(_broken(root, [(rows[i].path, each.fault) for i, each in enumerate(inspected) if each.fault], len(rows)))
+        faults = [(row.path, each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
+        found.append(_broken(root, faults, len(rows)))
     _check_classes(path, classes, rows, good)
     order = order_finding(classes)
     found += [order] if order else []
@@ -65,12 +66,6 @@ def dataset(
         findings=tuple(found),
         sha256=_sha256(root, classes, parts),
     )
-
-
-def few(names: Sequence[str], most: int = 3) -> str:
-    """The first names in quotes, and how many more there are."""
-    listed = ", ".join(f"'{name}'" for name in names[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
 def _classes(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -108,7 +103,7 @@ def _broken(root: Path, faults: Sequence[tuple[Path, str]], total: int) -> Findi
     return Finding(
         code="EO101",
         level="warning",
-        message=f"{len(faults)} of {total} pictures {are} left out: {named} ('{path.name}': {fault})",
+        message=f"{len(faults)} of {counted(total, 'picture')} {are} left out: {named} ('{path.name}': {fault})",
         hint="replace the files, or take them out of the data set",
     )
 
@@ -119,7 +114,7 @@ def _check_classes(path: Path, classes: Sequence[str], rows: Sequence[Row], good
         if name not in left:
             given = sum(row.label == name for row in rows)
             raise DataError(
-                f"class '{name}' has no picture in '{path}': none of its {given} files can be decoded",
+                f"class '{name}' has no picture in '{path}': of {counted(given, 'file')} none can be decoded",
                 f"replace the files of '{name}' (first seen in {split}), or take the class out",
             )
     if len(left) < 2:
@@ -129,7 +124,9 @@ def _check_classes(path: Path, classes: Sequence[str], rows: Sequence[Row], good
         )
     if path.is_dir() and len(left) < len(classes):
         absent = sorted(set(classes) - left)
-        raise DataError(f"class '{absent[0]}' has no picture in '{path}'", "add pictures, or take it out of classes.txt")
+        raise DataError(
+            f"class '{absent[0]}' has no picture in '{path}'", "add pictures, or take it out of classes.txt"
+        )
 
 
 def _sha256(root: Path, classes: Sequence[str], parts: dict[str, FileSamples]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import files
-from edge_opt.inputs.dataset.names import SPLITS, Split
+from edge_opt.inputs.dataset.names import SPLITS, Split, counted, few
 from edge_opt.inputs.dataset.pictures import ENDINGS
 from edge_opt.inputs.dataset.samples import Dataset, short_name
 from edge_opt.types import Finding
@@ -65,7 +65,7 @@ def _classes(root: Path, top: Path, split: Split, ignored: list[Path]) -> list[f
     loose = [entry for entry in top.iterdir() if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".")]
     if loose and not rows:
         raise DataError(
-            f"'{top}' has {len(loose)} pictures, but no sub-folders that say their class",
+            f"'{top}' has {counted(len(loose), 'picture')}, but no sub-folders that say their class",
             f"{_SHAPE}; or give a .csv with the columns path and label",
         )
     ignored += loose
@@ -101,8 +101,7 @@ def _ignored(root: Path, ignored: list[Path]) -> list[Finding]:
         Finding(
             code="EO106",
             level="warning",
-            message=f"{len(ignored)} of the files and folders in '{root}' {are}: "
-            + files.few([short_name(root, path) for path in ignored]),
+            message=f"{len(ignored)} of what is in '{root}' {are}: {few([short_name(root, path) for path in ignored])}",
             hint=f"they are left out; pictures end in {' '.join(ENDINGS)}",
         )
     ]

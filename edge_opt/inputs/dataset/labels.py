@@ -57,17 +57,16 @@ def _flat(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
                 f"'{path}': '{name}' is not one-hot in row {row}",
                 "every row needs a single 1; several labels a sample are not supported",
             )
-        return np.argmax(array, axis=1)
+        return np.asarray(np.argmax(array, axis=1))
     if array.ndim != 1:
         raise DataError(
-            f"'{path}': '{name}' has the shape {array.shape}, which is not one label a sample", "store (n,) or one-hot (n, classes)"
+            f"'{path}': '{name}' has the shape {array.shape}, which is not one label a sample",
+            "store (n,) or one-hot (n, classes)",
         )
     return array
 
 
-def _from_text(
-    path: Path, flat: Named, declared: Sequence[str]
-) -> tuple[tuple[str, ...], dict[Split, Labels]]:
+def _from_text(path: Path, flat: Named, declared: Sequence[str]) -> tuple[tuple[str, ...], dict[Split, Labels]]:
     written = {split: words(array) for split, (_, array) in flat.items()}
     classes = tuple(declared) or tuple(sorted({word for each in written.values() for word in each}))
     index = {name: i for i, name in enumerate(classes)}
@@ -81,13 +80,13 @@ def _from_text(
     return classes, {split: np.asarray([index[word] for word in each], np.int64) for split, each in written.items()}
 
 
-def _from_numbers(
-    path: Path, flat: Named, declared: Sequence[str]
-) -> tuple[tuple[str, ...], dict[Split, Labels]]:
+def _from_numbers(path: Path, flat: Named, declared: Sequence[str]) -> tuple[tuple[str, ...], dict[Split, Labels]]:
     found: dict[Split, Labels] = {}
     for split, (name, array) in flat.items():
         if array.dtype.kind not in "buif":
-            raise DataError(f"'{path}': '{name}' is of type '{array.dtype}', which is no label", "store whole numbers or text")
+            raise DataError(
+                f"'{path}': '{name}' is of type '{array.dtype}', which is no label", "store whole numbers or text"
+            )
         wrong = ~((array >= 0) & (array < MOST_CLASSES) & (array == np.floor(array)))
         if wrong.any():
             i = int(np.argmax(wrong))

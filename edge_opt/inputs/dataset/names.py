@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -71,6 +72,17 @@ def _distinct(found: tuple[str, ...], path: Path) -> tuple[str, ...]:
     if twice:
         raise DataError(f"'{path}' names the class '{twice[0]}' twice", "every class has one line of its own")
     return found
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: ``1 picture``, ``12 pictures``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first names in quotes, and how many more there are."""
+    listed = ", ".join(f"'{name}'" for name in names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
 def order_finding(classes: tuple[str, ...]) -> Finding | None:

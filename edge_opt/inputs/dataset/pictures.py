@@ -78,7 +78,7 @@ def image_module() -> None:
     try:
         import PIL.Image  # noqa: F401
     except ImportError as fault:
-        raise MissingPackage.of("pillow", "all", "reading pictures") from fault
+        raise MissingPackage.of("pillow", "images", "reading pictures") from fault
 
 
 def _open(content: bytes) -> Image:

@@ -15,7 +15,7 @@ from edge_opt.inputs.dataset.pictures import on_white
 from edge_opt.types import Finding
 
 Array = NDArray[Any]
-_RAW = "store the pixels as they were, 0..255 or 0..1: what the model does to them belongs in the preprocessing contract"
+_RAW = "store the pixels as they were, 0..255 or 0..1: what is done to them later belongs in the preprocessing contract"
 
 
 def normalised(path: Path, arrays: Mapping[Split, tuple[str, Array]], findings: list[Finding]) -> dict[Split, Array]:
@@ -78,7 +78,9 @@ def _from_floats(
         raise DataError(f"'{path}' holds float pixels from {low:g} to {high:g}, outside of 0..1 and 0..255", _RAW)
     unit = {split: top <= 1 for split, (_, top) in ranges.items()}
     if len(set(unit.values())) > 1:
-        raise DataError(f"'{path}' holds pixels in 0..1 in one split and in 0..255 in another", "store all splits alike")
+        raise DataError(
+            f"'{path}' holds pixels in 0..1 in one split and in 0..255 in another", "store all splits alike"
+        )
     factor = 255.0 if high <= 1 else 1.0
     if factor > 1:
         findings.append(_converted(f"the float pixels lie in {low:g}..{high:g}: they were multiplied by 255"))
@@ -86,7 +88,9 @@ def _from_floats(
     if all(float(np.abs(array - np.rint(array)).max()) < 1e-3 for array in scaled.values()):
         return {split: np.rint(array).astype(np.uint8) for split, array in scaled.items()}
     if any(array.shape[-1] == 4 for array in scaled.values()):
-        raise DataError(f"'{path}' holds float pictures with alpha, at values between whole pixels", "store them as uint8")
+        raise DataError(
+            f"'{path}' holds float pictures with alpha, at values between whole pixels", "store them as uint8"
+        )
     return scaled
 
 
@@ -103,7 +107,7 @@ def _from_integers(
     if low < 0 or high > 255:
         raise DataError(f"'{path}' holds pixels from {low:g} to {high:g}, outside of 0..255", _RAW)
     if high == 1:
-        findings.append(_converted("no pixel is over 1 in whole numbers: they were taken as they are, nearly black", "warning"))
+        findings.append(_converted("no pixel is over 1, in whole numbers: taken as they are, nearly black", "warning"))
     return {split: array.astype(np.uint8) for split, array in arrays.items()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import DataError
+from edge_opt.inputs.dataset.names import counted, few
 from edge_opt.inputs.dataset.samples import Dataset, Labels, Samples
 from edge_opt.types import Finding
 
@@ -45,7 +46,7 @@ def split(dataset: Dataset, seed: int) -> Splits:
         calibration, rest = held.take(chosen), held.take(_others(held, chosen))
         selection = rest.take(stratified(rest.labels, min(MOST_SELECTION, len(rest)), rng))
     else:
-        judged = dataset.test or dataset.validation or dataset.train
+        judged = next(reversed(dataset.splits.values()), None)
         if judged is None:
             raise DataError(f"'{dataset.path}' holds no samples", "give pictures with their labels")
         findings.append(_roles(dataset))
@@ -58,7 +59,7 @@ def split(dataset: Dataset, seed: int) -> Splits:
         chosen = stratified(judged.labels, min(MOST_SELECTION, len(judged) // 3), rng)
         selection, certification = judged.take(chosen), judged.take(_others(judged, chosen))
     trained = dataset.train if dataset.train is not None and len(dataset.splits) > 1 else None
-    selection = _without(selection, [certification] + ([trained] if trained else []), dataset)
+    selection = _without(selection, [certification, *([trained] if trained is not None else [])], dataset)
     calibration = _without(calibration, [certification, selection], dataset)
     calibration = calibration.take(rng.permutation(len(calibration)))
     findings += _thin(dataset, calibration, selection, certification)
@@ -72,7 +73,9 @@ def stratified(labels: Labels, count: int, rng: np.random.Generator) -> Indices:
     quotas = np.floor(shares).astype(np.int64)
     for i in np.argsort(quotas - shares, kind="stable")[: count - int(quotas.sum())]:
         quotas[i] += 1
-    drawn = [rng.permutation(np.flatnonzero(labels == name))[:quota] for name, quota in zip(classes, quotas, strict=True)]
+    drawn = [
+        rng.permutation(np.flatnonzero(labels == name))[:quota] for name, quota in zip(classes, quotas, strict=True)
+    ]
     return np.sort(np.concatenate([np.empty(0, np.int64), *drawn]))
 
 
@@ -97,7 +100,7 @@ def _without(samples: Samples, others: list[Samples], dataset: Dataset) -> Sampl
     copies = {i for other in others for i, _ in _copies(samples, other)}
     if copies and 2 * len(copies) > len(samples):
         raise DataError(
-            f"'{dataset.path}': {len(copies)} of {len(samples)} pictures held out of training are also in another split",
+            f"'{dataset.path}': {len(copies)} of {len(samples)} pictures to hold out are in another split too",
             "keep the splits apart; without a validation split, a part of the test split takes its place",
         )
     return samples.take([i for i in range(len(samples)) if i not in copies]) if copies else samples
@@ -112,25 +115,21 @@ def _duplicates(dataset: Dataset) -> list[Finding]:
             if not copies:
                 continue
             example = f"'{samples.name(copies[0][0])}' is '{other.name(copies[0][1])}'"
-            kept = "test keeps them, which flatters its accuracy" if later == "test" else "they do not select or calibrate"
-            found.append(
-                Finding(
-                    code="EO103",
-                    level="warning",
-                    message=f"{len(copies)} pictures of {later} are also in {earlier}, as {example}; {kept}",
-                    hint="take them out of one of the splits",
-                )
-            )
+            used = "they are left out of selection and calibration" if later != "test" else "its accuracy is flattered"
+            be = "is" if len(copies) == 1 else "are"
+            message = f"{counted(len(copies), 'picture')} of {later} {be} also in {earlier}, as {example}"
+            hint = f"take them out of one of the splits; until then {used}"
+            found.append(Finding(code="EO103", level="warning", message=message, hint=hint))
     return found
 
 
 def _roles(dataset: Dataset) -> Finding:
     if dataset.test is not None:
-        source = "comes from the training split" if dataset.train is not None else "takes an eighth of it"
+        source = "training calibrates" if dataset.train is not None else "an eighth calibrates"
         return Finding(
             code="EO104",
             level="info",
-            message=f"there is no validation split: a third of the test split selects, the rest certifies; calibration {source}",
+            message=f"there is no validation split: a third of the test split selects, the rest certifies, {source}",
             hint="a validation split, held out of training, leaves the whole test split to certify",
         )
     where = "the validation split" if dataset.validation is not None else "a data set without splits"
@@ -138,7 +137,7 @@ def _roles(dataset: Dataset) -> Finding:
         code="EO109",
         level="warning",
         message=f"there is no test split: {where} certifies, and the model may have been trained or tuned on it",
-        hint="give a test split that the model has never seen; the drop is still paired, but its accuracy may be flattered",
+        hint="give a test split that the model has never seen; until then its accuracy may be flattered",
     )
 
 
@@ -157,20 +156,19 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
             Finding(
                 code="EO111",
                 level="warning",
-                message=f"only {len(calibration)} pictures calibrate; the ranges of static int8 may not cover what comes",
-                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add pictures to the split held out of training",
+                message=f"calibration has only {counted(len(calibration), 'picture')}: static int8 may miss ranges that will come",
+                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add pictures that are held out of training",
             )
         )
     for role in ("selection", "certification"):
         absent = sorted(set(range(len(dataset.classes))) - set(parts[role].labels.tolist()))
         if absent:
-            names = ", ".join(f"'{dataset.classes[i]}'" for i in absent[:3])
-            more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
             found.append(
                 Finding(
                     code="EO110",
                     level="warning",
-                    message=f"{names}{more} of {len(dataset.classes)} classes have no picture in the {role} split",
+                    message=f"the {role} split has no picture of {few([dataset.classes[i] for i in absent])}, "
+                    f"{len(absent)} of {len(dataset.classes)} classes",
                     hint="nothing can be said about them there; add pictures",
                 )
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import files
-from edge_opt.inputs.dataset.names import SPLITS, Split
+from edge_opt.inputs.dataset.names import SPLITS, Split, few
 from edge_opt.inputs.dataset.samples import Dataset
 from edge_opt.types import Finding
 
@@ -29,14 +29,16 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     for line, record in _records(path):
         name = record.get("path") or ""
         if not name or not record.get("label"):
-            raise DataError(f"'{path}', line {line}: the {'label' if name else 'path'} is empty", "fill it in, or remove the row")
+            raise DataError(
+                f"'{path}', line {line}: the {'label' if name else 'path'} is empty", "fill it in, or remove the row"
+            )
         file = _file(path.parent, name)
         if file.is_file():
             rows.append(files.Row(_split(path, line, record), file, str(record["label"])))
         else:
             missing.append(name)
     if not rows:
-        detail = f"none of its {len(missing)} files exists, as '{missing[0]}'" if missing else "it has no rows"
+        detail = f"no file of it exists, as '{missing[0]}'" if missing else "it has no rows"
         raise DataError(f"'{path}' names no picture: {detail}", f"paths are relative to the folder '{path.parent}'")
     return files.dataset(path, path.parent, rows, _missing(missing, len(rows)), progress)
 
@@ -61,9 +63,14 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             )
     for record in reader:
         if any(cell.strip() for cell in record):
-            yield reader.line_num, {
-                kind: record[place].strip() for kind, place in places.items() if place is not None and place < len(record)
-            }
+            yield (
+                reader.line_num,
+                {
+                    kind: record[place].strip()
+                    for kind, place in places.items()
+                    if place is not None and place < len(record)
+                },
+            )
 
 
 def _split(path: Path, line: int, record: dict[str, str]) -> Split:
@@ -89,7 +96,7 @@ def _missing(missing: list[str], present: int) -> list[Finding]:
         Finding(
             code="EO102",
             level="warning",
-            message=f"{len(missing)} of {len(missing) + present} files of the table {does} left out: {files.few(missing)}",
+            message=f"{len(missing)} of {len(missing) + present} files {does} left out: {few(missing)}",
             hint="correct the paths (relative to the folder of the table), or remove the rows",
         )
     ]

@@ -1,0 +1,7 @@
+"""The preprocessing contract: a TOML file, its one implementation in numpy, and the likely ones to try."""
+
+from edge_opt.inputs.preprocess.document import contract_path, read, write
+from edge_opt.inputs.preprocess.likely import check, describe, likely
+from edge_opt.inputs.preprocess.picture import apply, prepare, shape
+
+__all__ = ["apply", "check", "contract_path", "describe", "likely", "prepare", "read", "shape", "write"]

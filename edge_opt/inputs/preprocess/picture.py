@@ -1,0 +1,194 @@
+"""A picture → what the model sees. This is the definition; an implementation in another language must give the same.
+
+All of it is arithmetic on whole numbers or single multiplications, so that JavaScript can match it bit by bit:
+
+1. Colour. ``gray`` of (R, G, B) is ``(19595 R + 38470 G + 7471 B + 32768) >> 16`` (ITU-R BT.601); ``rgb`` of a grey
+   picture repeats it; ``bgr`` is ``rgb`` with its channels reversed.
+2. Crop ``center``: the largest centred window with the aspect of (width, height). Of a picture w × h that is too wide
+   the window is ``cw = max(1, (2 h · width + height) // (2 height))`` wide and starts at ``(w - cw) // 2``; one that is
+   too tall likewise, with the axes exchanged.
+3. Resize, each axis on its own, first the rows' length, then the number of rows, each rounded to whole pixels. With
+   ``s = in / out`` and ``f = max(s, 1)``, output i is centred at ``m = (i + 0.5) s`` and takes the inputs j from
+   ``int(m - r f + 0.5)`` to below ``int(m + r f + 0.5)``, cut at the border, with the weights ``k((j - m + 0.5) / f)``
+   divided by their sum; r and k are 1 and the triangle for ``bilinear``, 2 and the cubic with a = -0.5 for ``bicubic``,
+   0.5 and the box on (-0.5, 0.5] for ``area``. A weight is rounded to a multiple of 2^-22, half away from zero; the
+   sum of products is rounded half up and cut to 0..255. ``nearest`` takes input ``int((i + 0.5) s)``. (This is
+   Pillow's ``resize``: it widens the kernel when it shrinks, unlike OpenCV or ``tf.image.resize`` by default.)
+4. ``pixel * scale[c] + offset[c]`` in float64, then rounded to float32; for ``uint8`` ``floor(value + 0.5)`` in 0..255.
+   Channel c counts in the order of the contract: for ``bgr``, entry 0 is blue.
+5. Layout: (h, w, c), (c, h, w), or (h, w) for ``NHW``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt.errors import DataError, MissingPackage
+from edge_opt.inputs.dataset.samples import Samples
+from edge_opt.types import Finding, Preprocessing
+
+Array = NDArray[Any]
+Progress = Callable[[int, int], None]
+Warn = Callable[[Finding], None]
+
+_CHUNK = 64
+MOST_LATE_FAILURES = 0.01
+
+
+def shape(contract: Preprocessing) -> tuple[int, ...]:
+    """The shape of one prepared picture, without the batch."""
+    channels = 1 if contract.color == "gray" else 3
+    return {
+        "NHWC": (contract.height, contract.width, channels),
+        "NCHW": (channels, contract.height, contract.width),
+        "NHW": (contract.height, contract.width),
+    }[contract.layout]
+
+
+def apply(contract: Preprocessing, image: Array) -> Array:
+    """What the model sees of ``image``: of :func:`shape`, in the contract's dtype.
+
+    ``image`` is ``(h, w, c)`` with c = 1 (grey) or 3 (RGB), uint8, or float32 in 0..255, which is then not rounded.
+    """
+    values = _linear(contract, resized(contract, _colored(contract.color, image)))
+    if contract.layout == "NCHW":
+        return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    return np.ascontiguousarray(values[..., 0] if contract.layout == "NHW" else values)
+
+
+def prepare(
+    contract: Preprocessing,
+    samples: Samples,
+    out: Path,
+    progress: Progress | None = None,
+    warn: Warn | None = None,
+) -> Path:
+    """Write what the model sees of all ``samples`` to the ``.npy`` file ``out``, ``(n, …)`` float32, and return it.
+
+    Nothing larger than a few pictures is held in memory; map the file to read it. A file that can no longer be decoded
+    becomes a picture of zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError.
+    Raises DataError for NaN, and OSError where the disk is full.
+    """
+    out = Path(out)
+    broken: list[str] = []
+    partial = out.with_name(out.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (len(samples), *shape(contract))}
+            np.lib.format.write_array_header_1_0(file, header)
+            # written, not mapped: on a full disk a write is an error, a mapped page is a SIGBUS
+            for done, values in _prepared(contract, samples, broken, warn is not None):
+                file.write(np.ascontiguousarray(values, "<f4").tobytes())
+                if progress is not None:
+                    progress(done, len(samples))
+        if broken and warn is not None:
+            warn(_late(broken, len(samples)))
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return out
+
+
+def resized(contract: Preprocessing, image: Array) -> Array:
+    """``image`` cropped and resized to the contract's height and width; its channels and its dtype stay."""
+    height, width = image.shape[:2]
+    if contract.crop == "center":
+        top, left, height, width = window(contract, height, width)
+        image = image[top : top + height, left : left + width]
+    if (height, width) == (contract.height, contract.width):
+        return image
+    try:
+        from PIL import Image
+    except ImportError as fault:
+        raise MissingPackage.of("pillow", "images", "resizing pictures") from fault
+    size, method = (contract.width, contract.height), Image.Resampling[_METHODS[contract.resize]]
+    if image.dtype == np.uint8 and image.shape[-1] == 3:
+        return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, method))
+    channels = [np.ascontiguousarray(image[..., c]) for c in range(image.shape[-1])]
+    return np.stack([np.asarray(Image.fromarray(channel).resize(size, method)) for channel in channels], axis=-1)
+
+
+_METHODS = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "area": "BOX"}
+
+
+def window(contract: Preprocessing, height: int, width: int) -> tuple[int, int, int, int]:
+    """The centred window of a picture: its top, left, height and width."""
+    if width * contract.height > height * contract.width:
+        kept = max(1, (2 * height * contract.width + contract.height) // (2 * contract.height))
+        return 0, (width - kept) // 2, height, kept
+    kept = max(1, (2 * width * contract.height + contract.width) // (2 * contract.width))
+    return (height - kept) // 2, 0, kept, width
+
+
+def _colored(color: str, image: Array) -> Array:
+    if color == "gray":
+        if image.shape[-1] == 1:
+            return image
+        weighted = image.astype(np.float64 if image.dtype.kind == "f" else np.int64) @ np.array([19595, 38470, 7471])
+        gray = weighted / 65536 if image.dtype.kind == "f" else (weighted + 32768) >> 16
+        return np.asarray(gray, image.dtype)[..., None]
+    picture = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
+    return picture[..., ::-1] if color == "bgr" else picture
+
+
+def _linear(contract: Preprocessing, image: Array) -> Array:
+    scale, offset = (np.asarray(each, np.float64) for each in (contract.scale, contract.offset))
+    if image.dtype == np.uint8:  # one table of 256 values a channel: the same numbers, sooner
+        pixels = np.arange(256, dtype=np.float64)[:, None]
+        table = _cast(contract, pixels * scale + offset)
+        if table.shape[1] == 1:
+            return np.asarray(table[image, 0])
+        return np.stack([table[image[..., c], c] for c in range(table.shape[1])], axis=-1)
+    return _cast(contract, image.astype(np.float64) * scale + offset)
+
+
+def _cast(contract: Preprocessing, values: NDArray[np.float64]) -> Array:
+    if contract.dtype == "uint8":
+        return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+    return values.astype(np.float32)
+
+
+def _prepared(
+    contract: Preprocessing, samples: Samples, broken: list[str], forgiving: bool
+) -> Iterator[tuple[int, Array]]:
+    most = int(MOST_LATE_FAILURES * len(samples))
+
+    def one(i: int) -> Array | DataError:
+        try:
+            return apply(contract, samples.image(i))
+        except DataError as fault:
+            return fault
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(samples), _CHUNK):
+            indices = range(start, min(start + _CHUNK, len(samples)))
+            rows = []
+            for i, row in zip(indices, pool.map(one, indices), strict=True):
+                if isinstance(row, DataError):
+                    broken.append(samples.name(i))
+                    if not forgiving or len(broken) > max(1, most):
+                        raise row
+                    row = np.zeros(shape(contract), np.float32)
+                elif not np.isfinite(row).all():
+                    raise DataError(
+                        f"'{samples.name(i)}' holds NaN or infinite values after preprocessing",
+                        "correct its pixels, and the scale and offset of the contract",
+                    )
+                rows.append(row)
+            yield indices.stop, np.stack(rows)
+
+
+def _late(broken: list[str], total: int) -> Finding:
+    return Finding(
+        code="EO114",
+        level="warning",
+        message=f"{len(broken)} of {total} pictures can no longer be decoded and count as empty: '{broken[0]}' first",
+        hint="the file changed while edge-opt was running; repair it and run again",
+    )

@@ -1,0 +1,122 @@
+"""Which preprocessing contract the accuracy supports, when none was written: said with its evidence, never silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import comb, exp, lgamma, log, log1p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt.errors import DataError
+from edge_opt.inputs.preprocess import describe
+from edge_opt.types import Finding, Preprocessing
+from edge_opt.units import format_percent
+
+SIGNIFICANCE = 0.05
+
+Correct = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The contract that the labelled samples support, its accuracy on them, and what is to be said about it."""
+
+    contract: Preprocessing
+    accuracy: float
+    findings: tuple[Finding, ...]
+
+
+def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float) -> Choice:
+    """The contract of the highest accuracy; on a tie the first.
+
+    ``correct[contract][i]`` is whether sample ``i`` was classified rightly under it, on the same samples for all;
+    ``chance`` is the accuracy of always answering the commonest class, 0..1. Contracts that the samples cannot tell
+    from the best (exact McNemar test at 5 %, Bonferroni over the comparisons) are a warning. Raises DataError where no
+    contract beats chance (exact binomial test, likewise).
+    """
+    tried = {contract: np.asarray(each, bool) for contract, each in correct.items()}
+    if not tried or len({len(each) for each in tried.values()}) != 1 or not len(next(iter(tried.values()))):
+        raise ValueError("choose needs contracts, all tried on the same samples")
+    ranked = sorted(tried, key=lambda contract: -int(tried[contract].sum()))
+    best, samples = ranked[0], len(tried[ranked[0]])
+    accuracy = {contract: float(each.mean()) for contract, each in tried.items()}
+    if binomial_tail(int(tried[best].sum()), samples, chance) > SIGNIFICANCE / len(tried):
+        raise _nothing(ranked, accuracy, samples, chance)
+    level = SIGNIFICANCE / max(1, len(ranked) - 1)
+    rivals = [contract for contract in ranked[1:] if mcnemar(tried[best], tried[contract]) > level]
+    findings = [_supported(best, [each for each in ranked[1:] if each not in rivals], accuracy, samples)]
+    if rivals:
+        findings.append(_rivals(best, rivals, tried, samples))
+    return Choice(contract=best, accuracy=accuracy[best], findings=tuple(findings))
+
+
+def mcnemar(first: Correct, second: Correct) -> float:
+    """The two-sided p-value that two classifiers are right equally often, from the samples where they differ.
+
+    Source: the exact sign test on the discordant pairs (McNemar 1947, in its binomial form).
+    """
+    wins, losses = int((first & ~second).sum()), int((~first & second).sum())
+    discordant = wins + losses
+    tail = sum(comb(discordant, k) for k in range(min(wins, losses) + 1))
+    return min(1.0, float(Fraction(2 * tail, 2**discordant)))
+
+
+def binomial_tail(successes: int, samples: int, probability: float) -> float:
+    """The probability of at least ``successes`` among ``samples`` draws of ``probability``."""
+    if successes <= 0 or probability >= 1:
+        return 1.0
+    if probability <= 0:
+        return 0.0
+    hit, miss = log(probability), log1p(-probability)
+    log_terms = (
+        lgamma(samples + 1) - lgamma(k + 1) - lgamma(samples - k + 1) + k * hit + (samples - k) * miss
+        for k in range(successes, samples + 1)
+    )
+    return min(1.0, sum(map(exp, log_terms)))
+
+
+def _supported(
+    best: Preprocessing, others: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int
+) -> Finding:
+    then = f"; next comes '{describe(others[0])}' with {format_percent(accuracy[others[0]])}" if others else ""
+    return Finding(
+        code="EO112",
+        level="info",
+        message=f"no preprocessing contract is given; the accuracy supports '{describe(best)}': "
+        f"{format_percent(accuracy[best])} on {samples} samples{then}",
+        hint="'edge-opt init' writes it beside the data and shows ten pictures as the model will see them",
+    )
+
+
+def _rivals(
+    best: Preprocessing, rivals: list[Preprocessing], tried: Mapping[Preprocessing, Correct], samples: int
+) -> Finding:
+    listed = ", ".join(
+        f"'{describe(rival)}' ({format_percent(float(tried[rival].mean()))}, "
+        f"{int((tried[best] != tried[rival]).sum())} of {samples} samples differ)"
+        for rival in rivals[:3]
+    )
+    more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""
+    return Finding(
+        code="EO113",
+        level="warning",
+        message=f"{samples} samples cannot tell '{describe(best)}' from {listed}{more}",
+        hint="look up how the model was trained and write it into the contract, or give more labelled samples",
+    )
+
+
+def _nothing(
+    ranked: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int, chance: float
+) -> DataError:
+    tried = ", ".join(f"'{describe(contract)}' {format_percent(accuracy[contract])}" for contract in ranked[:3])
+    rest = f" (the best of {len(ranked)} tried)" if len(ranked) > 3 else ""
+    return DataError(
+        f"under no likely preprocessing is the model better than chance, {format_percent(chance)}, "
+        f"on {samples} samples: {tried}{rest}",
+        "check that the labels are in the order of the model's outputs; else write the contract that the model was "
+        "trained with: 'edge-opt init' makes a file to start from",
+    )
