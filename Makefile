@@ -29,7 +29,7 @@ lint: $(READY) ## check style, layout and types
 	@"$(BIN)/python" -m mypy
 
 bench: $(READY) ## measure again what benchmarks/README.md claims
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script" >&2; "$(BIN)/python" "$$script"; done
+	@set -e; for script in benchmarks/*.py; do echo "== $$script" >&2; "$(BIN)/python" "$$script"; done
 
 docs: $(READY) ## write the generated pages of docs/ again
 	@set -e; for script in docs/make_*.py; do "$(BIN)/python" "$$script"; done
