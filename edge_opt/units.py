@@ -41,7 +41,7 @@ def parse_bytes(text: str) -> int:
     factor = _BYTES.get(unit.lower())
     if factor is None:
         raise _refused(text, kind, examples, unit)
-    return round(number * factor)
+    return round(_finite(number * factor, text, kind, examples))
 
 
 def parse_duration_ns(text: str) -> float:
@@ -54,7 +54,7 @@ def parse_duration_ns(text: str) -> float:
     factor = _DURATIONS.get(unit.lower())
     if factor is None:
         raise _refused(text, kind, examples, unit)
-    return number * factor
+    return _finite(number * factor, text, kind, examples)
 
 
 def parse_fraction(text: str) -> float:
@@ -77,11 +77,16 @@ def parse_fraction(text: str) -> float:
 
 def _split(text: str, kind: str, examples: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text.strip())
-    number = float(match["number"]) if match else math.nan
-    if match is None or not math.isfinite(number):
+    if match is None:
         sign = f"a {kind} is not negative: " if text.strip()[:1] == "-" else ""
         raise InputError(f"'{text}' is not a {kind}", f"{sign}write it like {examples}")
-    return number, match["unit"]
+    return _finite(float(match["number"]), text, kind, examples), match["unit"]
+
+
+def _finite(value: float, text: str, kind: str, examples: str) -> float:
+    if not math.isfinite(value):
+        raise InputError(f"'{text}' is not a {kind}", f"write it like {examples}")
+    return value
 
 
 def _refused(text: str, kind: str, examples: str, unit: str) -> InputError:
