@@ -25,8 +25,8 @@ find_python() {
 if [ -f "$environment/.complete" ] && "$environment/bin/python" -c "" 2>/dev/null; then
     mv "$environment/.complete" "$environment/.incomplete"
 else
-    if [ -e "$environment" ] && [ ! -f "$environment/.incomplete" ] && [ ! -f "$environment/pyvenv.cfg" ]; then
-        say "'$environment' is no Python environment, so it is left alone; remove it, or set EDGE_OPT_VENV to another."
+    if [ -e "$environment" ] && [ ! -f "$environment/.incomplete" ] && [ ! -f "$environment/.complete" ]; then
+        say "'$environment' was not made by this script, so it is left alone; remove it, or set EDGE_OPT_VENV to another."
         exit 1
     fi
     python=$(find_python)
