@@ -64,7 +64,10 @@ def _front(report: Report, picture: str) -> Iterator[str]:
     front = [trial for trial in tables.ordered(report) if trial.id in report.pareto]
     if not front:
         return
-    yield "Nothing that was tried beats one of these in latency, size and accuracy at once:"
+    yield (
+        "Of what was timed, did not fail and keeps the limits, nothing equals or beats one of these in latency, size "
+        "and accuracy at once:"
+    )
     yield ""
     timed = (trial.measured if isinstance(trial.measured, Measured) else None for trial in front)
     yield from tables.draw(

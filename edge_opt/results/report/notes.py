@@ -91,10 +91,10 @@ def measured(report: Report) -> Iterator[str]:
     isa = f" ({', '.join(vector)})" if vector else ""
     yield (
         f"Batch 1, one inference at a time, {words.threads(report)}, warm-up left out: {rounds} rounds in random "
-        f"order, every measurement in a fresh process, {samples} samples for each artifact. Latency is the median "
-        "± half of the interquartile range, beside it the 90th percentile; a sample spans setting the input, the inference "
-        "and reading the output. The speed-up is the median of the ratios round by round, with an interval from "
-        "resampling the rounds."
+        f"order, every measurement in a fresh process, {samples} samples for each artifact. Latency is the median ± "
+        "half of the interquartile range, beside it the 90th percentile; a sample spans setting the input, the "
+        "inference and reading the output. The speed-up is the median of the ratios round by round, with an interval "
+        "from resampling the rounds."
     )
     yield ""
     ram = units.format_bytes(where.ram_bytes)

@@ -1,0 +1,1 @@
+"""Folders to deploy, made from a run folder and its Report."""
