@@ -30,24 +30,24 @@ Progress and findings go to stderr.
 """
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Each ``(words typed, command)`` from ``path`` down, in the order of the help."""
-    yield path, command
+def contexts(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """The context of ``command`` and of each one below it, in the order of the help; ``command_path`` is what is typed."""
+    # without a terminal's width the text would differ from one machine to the next
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    yield context
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
             if found is not None and not found.hidden:
-                yield from commands(found, f"{path} {name}")
+                yield from contexts(found, child, context)
 
 
 def page() -> str:
     """The whole of docs/cli.md."""
     parts = [HEAD]
-    for path, command in commands(cli, "edge-opt"):
-        # without a terminal's width the text would differ from one machine to the next
-        context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
-        parts.append(f"## {path}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+    for context in contexts(cli, "edge-opt"):
+        parts.append(f"## {context.command_path}\n\n```text\n{context.get_help().rstrip()}\n```\n")
     return "\n".join(parts)
 
 

@@ -42,7 +42,9 @@ ALONE = "runtimes"
 # import name → the name it is installed by, where the two differ
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "absl": "absl-py",
     "ai_edge_litert": "ai-edge-litert",
+    "google": "protobuf",
     "tensorflow_model_optimization": "tensorflow-model-optimization",
     "tf_keras": "tf-keras",
     "tflite_runtime": "tflite-runtime",

@@ -11,7 +11,7 @@ import click
 import pytest
 
 import edge_opt
-from docs.make_cli import commands
+from docs.make_cli import contexts
 from docs.make_cli import page as command_reference
 from edge_opt import registry
 from edge_opt.cli.main import cli
@@ -19,7 +19,7 @@ from edge_opt.inputs import recipes, targets
 from tests.architecture.source import CHECKOUT, modules
 from tests.docs.pages import page, pages
 
-COMMANDS = dict(commands(cli, "edge-opt"))
+COMMANDS = {context.command_path: context.command for context in contexts(cli, "edge-opt")}
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

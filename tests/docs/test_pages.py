@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import edge_opt
-from docs.make_cli import commands
+from docs.make_cli import contexts
 from edge_opt.cli.main import cli
 from tests.docs.pages import CHECKOUT, Page, pages
 
-COMMANDS = dict(commands(cli, "edge-opt"))
+COMMANDS = {context.command_path: context.command for context in contexts(cli, "edge-opt")}
 PAGES = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 
 
@@ -61,7 +61,7 @@ def problems(words: list[str]) -> list[str]:
     of_program = {option for parameter in cli.params for option in parameter.opts}
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
-    return [f"no option '{option}'" for option in given - known - of_program - {"--help"}]
+    return [f"no option '{option}'" for option in given - known - of_program - {"-h", "--help"}]
 
 
 @PAGES
