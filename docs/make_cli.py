@@ -31,7 +31,7 @@ Progress and findings go to stderr.
 
 
 def contexts(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[click.Context]:
-    """The context of ``command`` and of each one below it, in the order of the help; ``command_path`` is what is typed."""
+    """The context of ``command`` and of each one below it, in the order of the help."""
     # without a terminal's width the text would differ from one machine to the next
     settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     context = click.Context(command, info_name=name, parent=parent, **settings)
