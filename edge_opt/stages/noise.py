@@ -78,11 +78,7 @@ def _machine_findings(environments: Sequence[Environment]) -> Iterator[Finding]:
 
 def _drift_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
     """A first round that was slower or faster for most of the trials: the machine changed, not one artifact."""
-    shifts = []
-    for one in measured.values():
-        medians = _medians(one)
-        if len(medians) > 2:
-            shifts.append(medians[0] / stats.median(medians[1:]) - 1)
+    shifts = [_first_shift(medians) for one in measured.values() if len(medians := _medians(one)) > 2]
     if not shifts or abs(shift := stats.median(shifts)) <= DRIFT_BOUND:
         return
     yield Finding(
@@ -92,6 +88,12 @@ def _drift_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
         f"in the median over {len(shifts)} trials",
         hint="the machine was still busy, cold, or not yet throttled: let it settle, and measure again",
     )
+
+
+def _first_shift(medians: Sequence[float]) -> float:
+    """How much slower the first round was than the median of the others; 0 where it lies within their range."""
+    first, others = medians[0], medians[1:]
+    return 0.0 if min(others) <= first <= max(others) else first / stats.median(others) - 1
 
 
 def _baseline_findings(name: str, spread: float) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def test_one_percent_point_is_a_hundredth(text: str) -> None:
     assert units.parse_fraction(text) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize("text", ["", "MB", "nan MB", "inf GB", "-8MB", "8", "8ms", "1e400MB", "1e300TB", "1,000k", "8 M B"])
+@pytest.mark.parametrize("text", ["", "MB", "nan MB", "inf GB", "-8MB", "8", "8ms", "1e400MB", "1e300TB", "1,000k"])
 def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError) as refused:
         units.parse_bytes(text)
