@@ -19,6 +19,12 @@ PURPOSES = {
     "requirements.txt": "the packages it needs, in the versions it was measured with",
     "golden.npz": "inputs as the model sees them, and what it answered where it was measured",
 }
+# what the README says about the golden inputs, where there are some
+CHECK = {
+    "check": "\npython predict.py --check",
+    "checked": " With `--check` it tells whether\nthis machine gets the answers that the measured one got.",
+    "golden": " So do the golden inputs,\nwhich are taken from that data.",
+}
 PER_SAMPLE = ("scores", "predictions")
 
 
@@ -90,6 +96,7 @@ def readme(report: Report, model: str, template: str, files: Sequence[str]) -> s
         recipe=trial.recipe.name,
         runtime=timed.runtime_version if isinstance(timed, Measured) else trial.runtime,
         preprocessing=notes.preprocessing(report.preprocessing),
+        **(CHECK if "golden.npz" in files else dict.fromkeys(CHECK, "")),
         measured="\n".join(_measured(report)),
         limits="\n".join(_limits(report)),
         files="\n".join(listed),
@@ -110,9 +117,10 @@ def _measured(report: Report) -> Iterator[str]:
         yield f"- Loading: {units.format_duration(timed.load_ns)}; memory: {units.format_bytes(timed.memory_bytes)}"
     else:
         yield f"- Latency: not timed, {notes.escape(timed.reason)}"
-    yield f"- Against the baseline (`{report.baseline}`): {words.best(report)}"
+    against = "It is" if report.best == report.baseline else f"Against the baseline (`{report.baseline}`):"
+    yield f"- {against} {words.best(report)}"
     yield f"- Accuracy: {notes.escape(words.certificate(report))}"
-    yield f"- {notes.escape(words.ledger(report))[:1].upper()}{notes.escape(words.ledger(report))[1:]}"
+    yield f"- {notes.sentence(notes.escape(words.ledger(report))).rstrip('.')}"
 
 
 def _limits(report: Report) -> Iterator[str]:

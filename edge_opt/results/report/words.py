@@ -98,7 +98,7 @@ def best(report: Report) -> str:
     """What the best one is against the baseline, in latency and size."""
     chosen, baseline = trial(report, report.best), trial(report, report.baseline)
     if chosen.id == baseline.id:
-        return "the baseline itself: nothing that was tried has been shown to beat it within the limits"
+        return "the baseline itself, as nothing that was tried has been shown to beat it within the limits"
     size = smaller(chosen.artifact, baseline.artifact)
     if not isinstance(chosen.measured, Measured) or not isinstance(baseline.measured, Measured):
         return f"{size}, not timed"
