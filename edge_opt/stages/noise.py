@@ -53,7 +53,7 @@ def _spread_findings(spreads: Mapping[str, float], measured: Mapping[str, Measur
         level="warning",
         message=f"the rounds of {len(wide)} of {len(spreads)} candidates differ by more than "
         f"±{_percent(SPREAD_BOUND)}: '{wide[0]}' by ±{_percent(spreads[wide[0]])} ({reach})",
-        hint="close what else is running, and measure again; the speed-ups, taken round by round, suffer less",
+        hint="close what else is running, or raise --rounds; the speed-ups, taken round by round, suffer less",
     )
 
 
@@ -115,7 +115,7 @@ def _round_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
             code="EO305",
             level="info",
             message=f"with {fewest} rounds an interval holds its median with {sure} only",
-            hint=f"measure {FEWEST_ROUNDS} rounds or more for 95%",
+            hint=f"measure with --rounds {FEWEST_ROUNDS} or more for 95%",
         )
 
 

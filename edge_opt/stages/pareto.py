@@ -139,7 +139,7 @@ def _over_latency(measured: Measured, limit_ns: float | None) -> list[Finding]:
             code="EO310",
             level="warning",
             message=f"p90 latency {seen} may be over the limit of {limit}",
-            hint="measure with more rounds on a quiet machine, or leave more room",
+            hint="measure on a quiet machine with more --rounds, or raise --max-latency",
         )
     ]
 
