@@ -26,7 +26,7 @@ _TAIL_BYTES = 4000
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 # It reads the group's number, then "done". When this process dies by any means, the pipe closes before that word.
-_LAST_WILL = 'read -r group && { read -r done || kill -9 -- "-$group"; }'
+_LAST_WILL = 'read -r group && { read -r done || kill -s KILL -- "-$group"; }'
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,93 @@
+"""What holds for every device: it answers the worker protocol, and says in one sentence what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_opt import registry
+from edge_opt.errors import StepFailed
+from edge_opt.store import parse
+from edge_opt.types import Environment, TensorSpec
+from tests.fakes import FakeArtifact, FakeDevice
+from tests.fixtures import tiny
+
+Case = tuple[registry.Device, Callable[[Path], Path]]
+
+_NEEDS_MORE: dict[str, str] = {}  # devices that need an address or a page: their own tests hold them to this
+
+
+@pytest.fixture(params=[*registry.names("devices"), "fake"])
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    """A device, and what writes an artifact for it."""
+    if request.param == "fake":
+        return FakeDevice(), lambda folder: FakeArtifact().write(folder / "model.tflite")
+    if request.param in _NEEDS_MORE:
+        pytest.skip(_NEEDS_MORE[request.param])
+    return registry.load("devices", request.param)(), lambda folder: tiny.FILES["tflite"]
+
+
+def job(mode: str, *artifacts: Path, **more: Any) -> dict[str, Any]:
+    listed = [{"path": str(one), "runtime": "litert", "options": {}} for one in artifacts]
+    return {"protocol": 1, "mode": mode, "artifacts": listed, "threads": 1, "seed": 5, **more}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    np.save(tmp_path / "x.npy", tiny.pictures())
+    return tmp_path / "x.npy"
+
+
+def test_a_timing_job_gives_raw_latencies_and_all_that_a_round_is_made_of(
+    case: Case, inputs: Path, tmp_path: Path
+) -> None:
+    device, write = case
+    limits = {"warmup": 2, "warmup_seconds": 0, "min_runs": 7, "max_runs": 7, "min_seconds": 0}
+    answer = device.run(job("time", write(tmp_path), inputs=str(inputs), **limits))
+    assert answer["protocol"] == 1
+    assert len(answer["samples_ns"]) == 7
+    assert all(isinstance(one, int) and one > 0 for one in answer["samples_ns"])
+    assert answer["load_ns"] > 0
+    assert answer["peak_rss_bytes"] > answer["baseline_rss_bytes"] > 0
+    assert answer["runtime"] == "litert"
+    assert answer["runtime_version"]
+    assert parse(Environment, answer["environment"]).cores >= 1
+
+
+def test_a_pair_job_gives_as_many_blocks_of_each_artifact(case: Case, inputs: Path, tmp_path: Path) -> None:
+    device, write = case
+    artifact = write(tmp_path)
+    answer = device.run(job("pair", artifact, artifact, inputs=str(inputs), blocks=4, block_runs=3, min_seconds=0))
+    order = [block["artifact"] for block in answer["blocks"]]
+    assert (order.count(0), order.count(1)) == (4, 4)
+    assert {len(block["samples_ns"]) for block in answer["blocks"]} == {3}
+    assert len(answer["artifacts"]) == 2
+
+
+def test_a_predict_job_writes_one_row_of_float32_a_sample(case: Case, inputs: Path, tmp_path: Path) -> None:
+    device, write = case
+    out = tmp_path / "y.npy"
+    answer = device.run(job("predict", write(tmp_path), inputs=str(inputs), outputs=str(out)))
+    found = np.load(answer["outputs"])
+    assert (found.shape, found.dtype) == ((12, 3), np.float32)
+    (given,) = parse(tuple[TensorSpec, ...], answer["inputs"])
+    assert given.shape == (1, 8, 8, 1)
+    (answered,) = parse(tuple[TensorSpec, ...], answer["outputs_spec"])
+    assert answered.shape == (1, 3)
+
+
+def test_it_describes_its_machine_without_any_artifact(case: Case) -> None:
+    answer = case[0].run({"protocol": 1, "mode": "environment"})
+    assert parse(Environment, answer["environment"]).ram_bytes > 0
+
+
+def test_an_artifact_that_does_not_load_is_one_sentence(case: Case, inputs: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_text("this is no model")
+    with pytest.raises(StepFailed, match=r"^could not be loaded: .+") as caught:
+        case[0].run(job("time", broken, inputs=str(inputs)))
+    assert "\n" not in caught.value.message

@@ -1,0 +1,192 @@
+"""The worker as a device sees it: a script that stands alone, one job in, one answer out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_opt.runtimes import worker
+from tests.fixtures import tiny
+
+MISBEHAVING = Path(tiny.__file__).with_name("misbehaving.py")
+QUICK = {"warmup": 1, "warmup_seconds": 0, "min_runs": 3, "max_runs": 3, "min_seconds": 0}
+
+
+def ask(given: Any, folder: Path | None = None) -> tuple[dict[str, Any], subprocess.CompletedProcess[str]]:
+    """The worker's answer, from a folder in which nothing of edge-opt is in reach."""
+    script = (folder or Path(worker.__file__).parent) / "worker.py"
+    text = given if isinstance(given, str) else json.dumps(given)
+    done = subprocess.run(
+        [sys.executable, str(script)], input=text, capture_output=True, text=True, cwd="/", check=False
+    )
+    return json.loads(done.stdout), done
+
+
+def job(mode: str = "time", path: Path = tiny.FILES["tflite"], runtime: str = "litert", **more: Any) -> dict[str, Any]:
+    return {"protocol": 1, "mode": mode, "artifacts": [{"path": str(path), "runtime": runtime}], **QUICK, **more}
+
+
+def bad_day(where: str, what: str, mode: str = "time", **more: Any) -> dict[str, Any]:
+    one = {"path": str(MISBEHAVING), "runtime": "mine", "module": str(MISBEHAVING), "options": {where: what}}
+    return {"protocol": 1, "mode": mode, "artifacts": [one], **QUICK, **more}
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> str:
+    np.save(tmp_path / "x.npy", tiny.pictures(4))
+    return str(tmp_path / "x.npy")
+
+
+def test_the_folder_works_alone_when_it_is_copied_to_a_device(tmp_path: Path, inputs: str) -> None:
+    copied = shutil.copytree(Path(worker.__file__).parent, tmp_path / "runtimes")
+    answer, _ = ask(job("predict", inputs=inputs, outputs=str(tmp_path / "y.npy")), copied)
+    np.testing.assert_allclose(np.load(answer["outputs"]), tiny.answers(tiny.pictures(4)), atol=1e-5)
+
+
+def test_without_samples_it_times_on_noise(tmp_path: Path) -> None:
+    answer, done = ask(job())
+    assert done.returncode == 0
+    assert len(answer["samples_ns"]) == 3
+
+
+def test_it_measures_until_the_fewest_runs_and_the_shortest_time_are_both_reached(inputs: str) -> None:
+    by_runs, _ = ask(job(inputs=inputs, min_runs=30, max_runs=10_000, min_seconds=0))
+    by_time, _ = ask(job(inputs=inputs, min_runs=1, max_runs=100_000, min_seconds=0.2))
+    capped, _ = ask(job(inputs=inputs, min_runs=1, max_runs=5, min_seconds=5))
+    assert len(by_runs["samples_ns"]) == 30
+    assert sum(by_time["samples_ns"]) < 0.3e9
+    assert len(by_time["samples_ns"]) > 30
+    assert len(capped["samples_ns"]) == 5
+
+
+def test_the_order_of_blocks_is_drawn_by_the_seed(inputs: str) -> None:
+    both = job("pair", inputs=inputs, blocks=12, block_runs=1)
+    both["artifacts"] = both["artifacts"] * 2
+
+    def order(seed: int) -> list[int]:
+        return [block["artifact"] for block in ask({**both, "seed": seed})[0]["blocks"]]
+
+    assert order(1) == order(1) != order(2)
+
+
+def test_a_pair_may_be_of_two_runtimes_and_threads(inputs: str) -> None:
+    both = job("pair", inputs=inputs, blocks=2, block_runs=2, threads=2)
+    both["artifacts"].append({"path": str(tiny.FILES["onnx"]), "runtime": "onnxruntime"})
+    answer, _ = ask(both)
+    assert [one["runtime"] for one in answer["artifacts"]] == ["litert", "onnxruntime"]
+
+
+def test_integer_inputs_and_outputs_are_scaled_on_the_way_in_and_out(tmp_path: Path, inputs: str) -> None:
+    answer, _ = ask(job("predict", tiny.INT8, inputs=inputs, outputs=str(tmp_path / "y.npy")))
+    assert answer["inputs"][0]["dtype"] == "int8"
+    assert answer["inputs"][0]["scale"] > 0
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), tiny.answers(tiny.pictures(4)), atol=0.05)
+
+
+def test_a_free_batch_is_run_one_sample_at_a_time(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[1, 2], [3, 4]], np.float32))
+    out = str(tmp_path / "y.npy")
+    answer, _ = ask(job("predict", tiny.LOGARITHM, "onnxruntime", inputs=str(tmp_path / "x.npy"), outputs=out))
+    assert answer["inputs"][0]["shape"] == [None, 2]
+    np.testing.assert_allclose(np.load(out), np.log([[1, 2], [3, 4]]), atol=1e-6)
+
+
+def test_outputs_that_are_no_numbers_are_an_error_that_names_the_sample(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[1, 2], [3, -4]], np.float32))
+    given = job(
+        "predict", tiny.LOGARITHM, "onnxruntime", inputs=str(tmp_path / "x.npy"), outputs=str(tmp_path / "y.npy")
+    )
+    answer, done = ask(given)
+    assert answer["error"]["message"] == "its output for sample 1 holds NaN or infinity"
+    assert done.returncode == 1
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_what_libraries_print_does_not_reach_stdout() -> None:
+    answer, done = ask(bad_day("on run", "print"))
+    assert len(answer["samples_ns"]) == 3
+    assert "a library says hello" in done.stderr
+    assert "and from C++ too" in done.stderr
+
+
+def test_the_time_to_load_does_not_hold_the_import_of_the_package() -> None:
+    answer, _ = ask(job(path=tiny.FILES["onnx"], runtime="onnxruntime"))
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import onnxruntime"], capture_output=True, text=True, check=True
+    )
+    whole_us = max(int(line.split("|")[1]) for line in done.stderr.splitlines() if line.endswith("| onnxruntime"))
+    assert answer["load_ns"] < whole_us * 1000
+
+
+def test_memory_counts_what_loading_adds() -> None:
+    answer, _ = ask(job(path=tiny.FILES["onnx"], runtime="onnxruntime"))
+    added = answer["peak_rss_bytes"] - answer["baseline_rss_bytes"]
+    assert 2 * 2**20 < added < 200 * 2**20
+
+
+REFUSED = [
+    ("{", "the job is no JSON"),
+    ([], "the job is no JSON object"),
+    ({"protocol": 9}, "this worker speaks protocol 1, not 9"),
+    (job("guess"), "there is no mode 'guess'; known: time, pair, predict, environment"),
+    (job("pair"), "mode 'pair' takes 2 of 'artifacts', not 1"),
+    (job("predict"), "mode 'predict' needs 'inputs'"),
+    ({"protocol": 1, "mode": "time", "artifacts": [{"path": "x"}]}, "mode 'time' needs 'runtime'"),
+    (job(runtime="tvm"), "there is no runtime 'tvm'; known: litert, onnxruntime, openvino"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_a_job_that_it_does_not_understand_is_refused_by_a_sentence(given: Any, message: str) -> None:
+    answer, done = ask(given)
+    assert answer["error"]["stage"] == "job"
+    assert answer["error"]["message"].startswith(message)
+    assert done.returncode == 1
+
+
+def test_a_package_that_is_not_there_is_named_with_what_installs_it(tmp_path: Path) -> None:
+    runtime = tmp_path / "absent.py"
+    runtime.write_text("INSTALL = 'no-such-engine'\ndef engine():\n    import no_such_engine\n")
+    answer, _ = ask({**job(), "artifacts": [{"path": "x", "runtime": "absent", "module": str(runtime)}]})
+    assert (answer["error"]["stage"], answer["error"]["message"]) == ("import", "no_such_engine")
+    assert answer["error"]["install"] == "no-such-engine"
+
+
+FAILURES = [
+    (bad_day("on load", "raise"), "load", "operator FOO is not known"),
+    (bad_day("on run", "raise"), "run", "no kernel for this"),
+    (bad_day("on run", "exhaust"), "memory", "std::bad_alloc"),
+    (job(path=Path("/no/such.tflite")), "load", "there is no file '/no/such.tflite'"),
+]
+
+
+@pytest.mark.parametrize(("given", "stage", "message"), FAILURES, ids=[message for *_, message in FAILURES])
+def test_an_error_says_at_which_stage_and_in_one_line(given: Any, stage: str, message: str) -> None:
+    answer, _ = ask(given)
+    assert (answer["error"]["stage"], answer["error"]["message"]) == (stage, message)
+    assert "Traceback" in answer["error"]["traceback"]
+
+
+def test_samples_that_do_not_fit_are_an_error_with_both_shapes(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 5, 5, 1), np.float32))
+    answer, _ = ask(job(inputs=str(tmp_path / "x.npy")))
+    assert answer["error"]["message"] == "it takes an input of shape (1, 8, 8, 1), the samples have (1, 5, 5, 1)"
+
+
+def test_samples_of_another_type_are_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8, 1), np.uint8))
+    answer, _ = ask(job(inputs=str(tmp_path / "x.npy")))
+    assert answer["error"]["message"] == "it takes an input of type float32, the samples have uint8"
+
+
+def test_a_file_without_samples_is_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((0, 8, 8, 1), np.float32))
+    answer, _ = ask(job(inputs=str(tmp_path / "x.npy")))
+    assert answer["error"]["message"].endswith("holds no sample")
