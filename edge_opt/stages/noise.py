@@ -101,8 +101,7 @@ def _baseline_findings(name: str, spread: float) -> Iterator[Finding]:
         yield Finding(
             code="EO304",
             level="warning",
-            message=f"the rounds of the baseline '{name}' differ by ±{_percent(spread)}: "
-            "every speed-up rests on them",
+            message=f"the rounds of the baseline '{name}' differ by ±{_percent(spread)}: every speed-up rests on them",
             hint="close what else is running, and measure again",
         )
 
