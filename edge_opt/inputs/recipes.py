@@ -15,13 +15,13 @@ RECIPES: tuple[Recipe, ...] = (
         name="float32",
         description="The model as it was trained, only converted: the baseline, and the answer wherever "
         "nothing else is faster.",
-        quantization=Quantization(mode="none"),
+        quantization=Quantization(mode="none", weight_bits=32, activation_bits=32),
     ),
     Recipe(
         name="float16",
         description="Weights stored in 16 bits: half the size at the accuracy of float32, when the download "
         "matters and the CPU gains nothing from int8.",
-        quantization=Quantization(mode="float16", weight_bits=16),
+        quantization=Quantization(mode="float16", weight_bits=16, activation_bits=32),
     ),
     Recipe(
         name="dynamic_int8",
@@ -33,7 +33,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="weight_only_int8",
         description="8-bit weights, computed in float: a quarter of the size at nearly the accuracy of float32, "
         "when the download matters more than the latency.",
-        quantization=Quantization(mode="weight_only"),
+        quantization=Quantization(mode="weight_only", activation_bits=32),
     ),
     Recipe(
         name="static_int8",

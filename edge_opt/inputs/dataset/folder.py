@@ -96,12 +96,12 @@ def _same_classes(path: Path, rows: list[files.Row]) -> None:
 def _ignored(root: Path, ignored: list[Path]) -> list[Finding]:
     if not ignored:
         return []
-    are = "is neither a picture nor a class" if len(ignored) == 1 else "are neither pictures nor classes"
+    names = few([short_name(root, path) for path in ignored])
     return [
         Finding(
             code="EO106",
             level="warning",
-            message=f"{len(ignored)} of what is in '{root}' {are}: {few([short_name(root, path) for path in ignored])}",
-            hint=f"they are left out; pictures end in {' '.join(ENDINGS)}",
+            message=f"neither picture nor class, and left out: {names}",
+            hint=f"pictures end in {' '.join(ENDINGS)}, in a sub-folder for their class; convert or move the others",
         )
     ]

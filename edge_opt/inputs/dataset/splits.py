@@ -156,7 +156,7 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
             Finding(
                 code="EO111",
                 level="warning",
-                message=f"calibration has only {counted(len(calibration), 'picture')}: static int8 may miss ranges that will come",
+                message=f"only {counted(len(calibration), 'picture')} calibrate: static int8 may clip what will come",
                 hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add pictures that are held out of training",
             )
         )

@@ -12,8 +12,8 @@ All of it is arithmetic on whole numbers or single multiplications, so that Java
    ``int(m - r f + 0.5)`` to below ``int(m + r f + 0.5)``, cut at the border, with the weights ``k((j - m + 0.5) / f)``
    divided by their sum; r and k are 1 and the triangle for ``bilinear``, 2 and the cubic with a = -0.5 for ``bicubic``,
    0.5 and the box on (-0.5, 0.5] for ``area``. A weight is rounded to a multiple of 2^-22, half away from zero; the
-   sum of products is rounded half up and cut to 0..255. ``nearest`` takes input ``int((i + 0.5) s)``. (This is
-   Pillow's ``resize``: it widens the kernel when it shrinks, unlike OpenCV or ``tf.image.resize`` by default.)
+   sum of products is rounded half up and cut to 0..255. ``nearest`` takes input ``int((i + 0.5) s)``. (These are
+   Pillow's kernels: they widen when they shrink, unlike those of OpenCV or ``tf.image.resize`` by default.)
 4. ``pixel * scale[c] + offset[c]`` in float64, then rounded to float32; for ``uint8`` ``floor(value + 0.5)`` in 0..255.
    Channel c counts in the order of the contract: for ``bgr``, entry 0 is blue.
 5. Layout: (h, w, c), (c, h, w), or (h, w) for ``NHW``.
@@ -108,11 +108,16 @@ def resized(contract: Preprocessing, image: Array) -> Array:
         from PIL import Image
     except ImportError as fault:
         raise MissingPackage.of("pillow", "images", "resizing pictures") from fault
-    size, method = (contract.width, contract.height), Image.Resampling[_METHODS[contract.resize]]
+    method = Image.Resampling[_METHODS[contract.resize]]
+
+    def resample(plane: Array) -> Array:
+        # one axis a call: left to itself, Pillow takes either first, depending on its version and the sizes
+        rows = Image.fromarray(np.ascontiguousarray(plane)).resize((contract.width, height), method)
+        return np.asarray(rows.resize((contract.width, contract.height), method))
+
     if image.dtype == np.uint8 and image.shape[-1] == 3:
-        return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, method))
-    channels = [np.ascontiguousarray(image[..., c]) for c in range(image.shape[-1])]
-    return np.stack([np.asarray(Image.fromarray(channel).resize(size, method)) for channel in channels], axis=-1)
+        return resample(image)
+    return np.stack([resample(image[..., c]) for c in range(image.shape[-1])], axis=-1)
 
 
 _METHODS = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "area": "BOX"}
