@@ -48,7 +48,7 @@ class Page:
 
     def command_lines(self) -> Iterator[str]:
         """Each line of its shell blocks that is a command: continuations joined, prompts and comments gone."""
-        for block in self.blocks("sh", "bash", "console", "shell"):
+        for block in self.blocks("", "sh", "bash", "console", "shell"):
             for line in block.replace("\\\n", " ").splitlines():
                 bare = re.sub(r"(^|\s)#.*$", "", line.strip().removeprefix("$ ")).strip()
                 if bare:

@@ -46,9 +46,8 @@ def test_edge_opt_commands_and_options_exist(page: Page) -> None:
     wrong = []
     for line in page.command_lines():
         for typed in re.split(r"\||&&|;", line):
-            words = shlex.split(typed)
-            if words and Path(words[0]).name == "edge-opt":
-                wrong += [f"{typed.strip()}: {problem}" for problem in problems(words[1:])]
+            if re.match(r"\s*(\S*/)?edge-opt\s", typed):
+                wrong += [f"{typed.strip()}: {problem}" for problem in problems(shlex.split(typed)[1:])]
     assert not wrong
 
 
@@ -80,3 +79,13 @@ def test_python_examples_use_names_that_exist(page: Page) -> None:
 def test_a_page_has_one_title_and_no_placeholder(page: Page) -> None:
     assert len(re.findall(r"(?m)^# ", page.prose)) == 1
     assert not re.findall(r"TODO|FIXME|TBD|lorem ipsum", page.text)
+
+
+@pytest.mark.parametrize("script", sorted((CHECKOUT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
+def test_every_benchmark_is_listed(script: Path) -> None:
+    assert f"[{script.name}]({script.name})" in Page(CHECKOUT / "benchmarks" / "README.md").text
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (CHECKOUT / "docs").glob("*.md")))
+def test_the_readme_leads_to_every_page_of_the_documentation(name: str) -> None:
+    assert f"(docs/{name})" in Page(CHECKOUT / "README.md").text
