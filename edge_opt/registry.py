@@ -14,7 +14,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import UnknownName
@@ -108,7 +107,13 @@ class Executor(Protocol):
     """Where other heavy work runs, each call in a process of its own."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """The future result of ``function(*arguments)``: both must pickle. Its exception is a StepFailed or the EdgeOptError raised."""
+        """The future result of ``function(*arguments)``; both must pickle.
+
+        Its exception is the EdgeOptError that was raised, or a StepFailed with the library's own words.
+        """
+
+    def close(self) -> None:
+        """End what still runs."""
 
 
 @cache

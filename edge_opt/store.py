@@ -112,22 +112,28 @@ class Run:
     def start(cls, folder: Path, request: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False) -> Run:
         """An empty run, or with ``resume`` the one that was begun there for the same ``request``.
 
+        ``overwrite`` removes what a run has written there before.
+
         Raises RunError where the folder already holds a run, or one that was asked for something else.
         """
         journal = folder / "jobs.jsonl"
-        if journal.exists() and overwrite:
-            clear(folder)
-        if journal.exists():
+        if journal.exists() and (overwrite or not _read(journal)[1]):
+            clear(folder)  # also where nothing was finished: a mistyped path must not block the folder
+        elif journal.exists():
             if not resume:
-                raise RunError(f"'{folder}' already holds a run", "go on with --resume, start again with --overwrite, or give another -o")
+                raise RunError(
+                    f"'{folder}' already holds a run",
+                    "go on with --resume, start again with --overwrite, or give another -o",
+                )
             asked, jobs = _read(journal)
             changed = sorted(name for name in {*asked, *request} if asked.get(name) != dump(request).get(name))
             if changed:
                 raise RunError(
-                    f"'{folder}' was begun with another {', '.join(changed)}", "give the same again, or another -o for a new run"
+                    f"'{folder}' was begun with another {', '.join(changed)}",
+                    "give the same again, or another -o for a new run",
                 )
             return cls(folder, jobs)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"'{folder}' exists and is no run folder", "give another -o")
         with room(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +142,7 @@ class Run:
         return run
 
     def once(self, key: str, kind: Any, work: Callable[[], T]) -> T:
-        """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made and appended now."""
+        """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made now and appended."""
         if key in self._jobs:
             return cast(T, parse(kind, self._jobs[key]))
         result = work()
@@ -203,7 +209,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunError(f"'{path}' cannot be read: {error.strerror}", "give the folder that 'edge-opt optimize' wrote") from error
+        raise RunError(
+            f"'{path}' cannot be read: {error.strerror}", "give the folder that 'edge-opt optimize' wrote"
+        ) from error
     except ValueError as error:
         raise RunError(f"'{path}' is not valid JSON: {error}", "run 'edge-opt optimize' again") from error
 
@@ -231,7 +239,8 @@ def room(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunError(
-                f"no room is left on the disk of '{folder}'", "free some space, then go on with --resume: nothing finished is lost"
+                f"no room is left on the disk of '{folder}'",
+                "free some space, then go on with --resume: nothing finished is lost",
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise RunError(f"'{folder}' cannot be written: {error.strerror}", "give another folder with -o") from error
@@ -247,7 +256,9 @@ def _read(journal: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         head, *lines = [json.loads(line) for line in complete.splitlines()]
         if head["schema_version"] != SCHEMA_VERSION:
-            raise RunError(f"'{journal.parent}' was written by another version of edge-opt", "give another -o for a new run")
+            raise RunError(
+                f"'{journal.parent}' was written by another version of edge-opt", "give another -o for a new run"
+            )
         return head["request"], {line["key"]: line["value"] for line in lines}
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"'{journal}' is damaged: {error}", "give another -o for a new run") from error

@@ -22,7 +22,7 @@ Status = Literal["pass", "fail", "unclear"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something a user should know: a stable code (``EO101``), how bad it is, what was seen, and what to do about it."""
+    """Something a user should know: a stable code (``EO101``), how bad it is, what was seen, and what to do."""
 
     code: str
     level: Level
@@ -151,7 +151,9 @@ class Candidate:
     @property
     def id(self) -> str:
         """``recipe/format/runtime`` and, where there are any, the variant and the options: ``…/u8s8``, ``…/bf16``."""
-        return "/".join(filter(None, (self.recipe.name, self.format, self.runtime, self.variant, *self.options.values())))
+        return "/".join(
+            filter(None, (self.recipe.name, self.format, self.runtime, self.variant, *self.options.values()))
+        )
 
     @property
     def export_id(self) -> str:
@@ -161,7 +163,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A file (or a folder) a runtime can load; ``path`` is relative to its run folder, ``compressed_bytes`` is gzip's."""
+    """What a runtime can load: ``path`` is relative to its run folder, sizes are of all its files, also gzipped."""
 
     path: Path
     format: str

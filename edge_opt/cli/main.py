@@ -1,4 +1,4 @@
-"""``edge-opt``: the names of the commands and a line on each. Imports click only; a command is imported when it is run."""
+"""``edge-opt``: the commands by name, a line on each. Imports click only; a command is imported when it is run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="edge-opt %(version)s")
 def cli() -> None:
-    """Make a trained image model small and fast for its target, and prove on that target that it is still good.
+    r"""Make a trained image model small and fast for its target, and prove on that target that it is still good.
 
     \b
     The result goes to stdout; progress and findings go to stderr.
@@ -58,7 +58,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; an error is one sentence on stderr and exit code 2, with a traceback only on ``--debug``."""
+    """Run the command line; an error is one sentence on stderr and exit code 2, on ``--debug`` after its traceback."""
     try:
         code = cli.main(prog_name="edge-opt", standalone_mode=False)
     except click.exceptions.Exit as end:

@@ -16,22 +16,47 @@ PATH = click.Path(path_type=Path)
 model = click.argument("model", type=PATH)
 artifacts = click.argument("artifacts", type=PATH, nargs=-1, required=True, metavar="ARTIFACT...")
 data = click.option("-d", "--data", type=PATH, required=True, help="An .npz, a folder of pictures, or a .csv manifest.")
-target = click.option("-t", "--target", default="host", show_default=True, metavar="NAME|FILE", help="Where the model will run.")
+target = click.option(
+    "-t", "--target", default="host", show_default=True, metavar="NAME|FILE", help="Where the model will run."
+)
 recipes = click.option(
-    "-r", "--recipe", "recipes", multiple=True, metavar="NAME|FILE", help="A recipe to try; repeat for more. All, by default."
+    "-r",
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A recipe to try; repeat for more. All, by default.",
 )
 threads = click.option(
-    "--threads", type=click.IntRange(min=1), default=None, help="Threads of the runtime. The target's first, by default."
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Threads of the runtime. The target's first, by default.",
 )
 rounds = click.option(
-    "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="Measuring rounds, each in a fresh process."
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Measuring rounds, each in a fresh process.",
 )
 runtime = click.option("--runtime", default="", metavar="NAME", help="The runtime, where several load the format.")
-max_drop = click.option("--max-drop", default="", metavar="1pp", help="How much accuracy may be lost. [default: the target's, 1pp]")
-seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the splits and the order of rounds.")
-allow_code = click.option("--allow-code", is_flag=True, help="Load a model file that carries code. Only if you trust its author.")
+max_drop = click.option(
+    "--max-drop", default="", metavar="1pp", help="How much accuracy may be lost. [default: the target's, 1pp]"
+)
+seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the splits and the order of rounds."
+)
+allow_code = click.option(
+    "--allow-code", is_flag=True, help="Load a model file that carries code. Only if you trust its author."
+)
 format = click.option(
-    "--format", "format", type=click.Choice(["text", "md", "csv", "json"]), default="text", show_default=True, help="Of what is printed."
+    "--format",
+    "format",
+    type=click.Choice(["text", "md", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="Of what is printed.",
 )
 
 

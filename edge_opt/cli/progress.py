@@ -1,4 +1,4 @@
-"""What is told while a run goes on, on stderr: the outline first, then a bar on a terminal or a line a stage elsewhere."""
+"""What is told on stderr while a run goes on: the outline, then a bar on a terminal, elsewhere a line a stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
 class Progress:
-    """A Watch that shows outlines, findings and steps; ``quiet`` shows errors only. Close it before printing a result."""
+    """A Watch that shows outlines, findings and steps; ``quiet`` shows errors only. End it before printing."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._quiet, self._verbose = quiet, verbose

@@ -18,12 +18,18 @@ from edge_opt.results.report import render
 from edge_opt.types import Report
 
 _goal = click.option(
-    "--goal", type=click.Choice(["balanced", "latency", "size"]), default="balanced", show_default=True, help="What the best one is best at."
+    "--goal",
+    type=click.Choice(["balanced", "latency", "size"]),
+    default="balanced",
+    show_default=True,
+    help="What the best one is best at.",
 )
 
 
 @click.command()
-@click.option("-o", "--output", type=options.PATH, default=Path("runs/demo"), show_default=True, help="The run folder; replaced.")
+@click.option(
+    "-o", "--output", type=options.PATH, default=Path("runs/demo"), show_default=True, help="The run folder; replaced."
+)
 @options.said
 def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
     """Run the main job on the embedded model and data.
@@ -108,10 +114,14 @@ def init(data: Path, model: Path | None, seed: int, allow_code: bool, quiet: boo
 @options.recipes
 @click.option("-d", "--data", type=options.PATH, default=None, help="To calibrate static recipes on.")
 @options.target
-@click.option("-o", "--output", type=options.PATH, default=Path(), help="The folder for the artifacts.  [default: here]")
+@click.option(
+    "-o", "--output", type=options.PATH, default=Path(), help="The folder for the artifacts.  [default: here]"
+)
 @options.seed
 @options.allow_code
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed.")
+@click.option(
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed."
+)
 @options.said
 @click.pass_context
 def convert(ctx: click.Context, model: Path, to: str, recipes: tuple[str, ...], format: str, **rest: Any) -> None:

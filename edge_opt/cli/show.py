@@ -20,11 +20,13 @@ from edge_opt.inputs import targets as target_table
 from edge_opt.results.report import render, tables
 from edge_opt.results.report.tables import Column
 from edge_opt.store import dump
-from edge_opt.types import Recipe, Target
+from edge_opt.types import Interval, Recipe, Target
 
 Rows = Sequence[Mapping[str, str]]
 
-_listing = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed.")
+_listing = click.option(
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed."
+)
 
 
 @click.command()
@@ -76,11 +78,13 @@ def print_benched(rows: Sequence[Benched], format: str) -> None:
                 "runtime": one.measured.runtime_version,
                 "threads": str(one.measured.threads),
                 "size": units.format_bytes(one.size_bytes),
-                "latency": f"{units.format_duration(one.measured.median_ns)} ± {units.format_duration(one.measured.half_iqr_ns)}",
+                "latency": _spread(one.measured.median_ns, one.measured.half_iqr_ns),
                 "p90": units.format_duration(one.measured.p90_ns),
                 "load": units.format_duration(one.measured.load_ns),
                 "memory": units.format_bytes(one.measured.memory_bytes),
-                "speed-up": tables.speed_up(one.measured.speed_up) if one.measured.speed_up else units.format_ratio(1.0),
+                "speed-up": tables.speed_up(one.measured.speed_up)
+                if one.measured.speed_up
+                else units.format_ratio(1.0),
             }
             for one in rows
         ],
@@ -99,7 +103,7 @@ def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
                 "size": units.format_bytes(one.size_bytes),
                 "samples": units.format_count(len(one.accuracy.scores)),
                 "top1 %": units.format_percent(one.accuracy.value, unit=False),
-                "95 % interval": f"{units.format_percent(one.interval.low, unit=False)} … {units.format_percent(one.interval.high, unit=False)}",
+                "95 % interval": _between(one.interval),
                 "Δ top1 pp": tables.change(one.verdict.drop) if position else tables.NONE,
                 "verdict": tables.VERDICTS[one.verdict.status] if position else "baseline",
             }
@@ -128,7 +132,9 @@ def print_converted(made: Converted, format: str) -> None:
         left=True,
     )
     for one in made.failures:
-        click.echo(f"failed: {one.id} at {one.stage}: {one.message}" + (f"\n  hint: {one.hint}" if one.hint else ""), err=True)
+        click.echo(
+            f"failed: {one.id} at {one.stage}: {one.message}" + (f"\n  hint: {one.hint}" if one.hint else ""), err=True
+        )
 
 
 def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
@@ -143,9 +149,19 @@ def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
         click.echo(out.getvalue(), nl=False)
     elif rows:
         columns = [
-            Column(title, tuple(row[title] for row in rows), right=not left and position > 0) for position, title in enumerate(rows[0])
+            Column(title, tuple(row[title] for row in rows), right=not left and position > 0)
+            for position, title in enumerate(rows[0])
         ]
         click.echo("\n".join(tables.draw(columns, rule=format == "md")))
+
+
+def _spread(value_ns: float, half_ns: float) -> str:
+    return f"{units.format_duration(value_ns)} ± {units.format_duration(half_ns)}"
+
+
+def _between(interval: Interval) -> str:
+    low, high = (units.format_percent(bound, unit=False) for bound in (interval.low, interval.high))
+    return f"{low} … {high}"
 
 
 def _formats(recipe: Recipe) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.store import parse, read_json
-from edge_opt.types import Budget, Outline, Finding, Recipe, Report, Step, Target, Watch
+from edge_opt.types import Budget, Finding, Outline, Recipe, Report, Step, Target, Watch
 
 _STEP_TIMEOUT_S = 1800.0
 
@@ -46,7 +47,7 @@ def optimize(
     command: str = "",
     watch: Watch = _silent,
 ) -> Report:
-    """The report of ``recipes`` (all of them by default), tried on ``target``; limits carry units: ``"1pp"``, ``"40ms"``.
+    """The report of ``recipes`` (by default all), tried on ``target``; limits carry units: ``"1pp"``, ``"40ms"``.
 
     ``threads=0`` takes the target's first choice. The run folder ``output`` holds the artifacts, the report and the
     bundle. Raises EdgeOptError.
@@ -67,7 +68,7 @@ def optimize(
         overwrite=overwrite,
         command=command,
     )
-    with executor() as workers:
+    with closing(executor()) as workers:
         return pipeline.optimize(request, device=device(profile), executor=workers, watch=watch)
 
 
@@ -89,7 +90,7 @@ def convert(
         if name not in registry.names("exporters"):
             raise UnknownName.among("format", name, registry.names("exporters"))
     profile = replace(profile, formats=tuple(to) or profile.formats)
-    with executor() as workers:
+    with closing(executor()) as workers:
         return artifacts.convert(
             Path(model),
             _recipes(recipes),
@@ -155,17 +156,22 @@ def evaluate(
 
 
 def init(
-    data: str | Path, model: str | Path | None = None, *, seed: int = 0, allow_code: bool = False, watch: Watch = _silent
+    data: str | Path,
+    model: str | Path | None = None,
+    *,
+    seed: int = 0,
+    allow_code: bool = False,
+    watch: Watch = _silent,
 ) -> Initialized:
     """The preprocessing contract, written beside ``data`` unless it is there, and the picture of ten samples."""
-    with executor() as workers:
+    with closing(executor()) as workers:
         return initialize.initialize(
             Path(data), Path(model) if model else None, seed=seed, allow_code=allow_code, executor=workers, watch=watch
         )
 
 
 def load_report(run: str | Path) -> Report:
-    """The report of the run folder ``run``. Raises RunError where there is none, or where it was written by another version."""
+    """The report of the run folder ``run``. Raises RunError where there is none that this version reads."""
     path = Path(run)
     report: Report = parse(Report, read_json(path / "report.json" if path.is_dir() else path))
     return report
@@ -178,7 +184,7 @@ def device(target: Target) -> registry.Device:
 
 
 def executor() -> registry.Executor:
-    """Where conversions and other heavy work run; a context manager that ends what still runs."""
+    """Where conversions and other heavy work run."""
     found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, memory_bytes=None)
     return found
 

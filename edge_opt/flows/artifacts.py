@@ -96,7 +96,10 @@ def convert(
     """
     static = next((one.name for one in recipes if one.quantization.mode == "static"), None)
     if static and data_path is None:
-        raise DataError(f"the recipe '{static}' needs samples to calibrate on", "give the data set with -d, or another recipe with -r")
+        raise DataError(
+            f"the recipe '{static}' needs samples to calibrate on",
+            "give the data set with -d, or another recipe with -r",
+        )
     frontend = frontend_of(model_path)
     with _folder(None) as run:
         watch(Step(stage="prepare", what="loading the model", done=0, total=1))
@@ -138,18 +141,18 @@ def _calibration(
         outputs: registry.Array = executor.submit(frontend.predict, model.path, inputs, allow_code).result()
         return outputs
 
-    contract, found = contract_of(data_path, model.inputs[0], classes_of(model.outputs[0]), splits.selection, predict)
+    contract, found = contract_of(data_path, model.inputs[0], splits.selection, predict)
     return preprocess.prepare(contract, splits.calibration, path), (*splits.findings, *found)
 
 
 def _exports(recipes: Sequence[Recipe], target: Target) -> tuple[Candidate, ...]:
     """One candidate for each file that the recipes make; raises InputError where the formats have none of them."""
-    found = {
-        one.export_id: one for recipe in recipes for one in reversed(plan.ways(recipe, target, isa=()))
-    }
+    found = {one.export_id: one for recipe in recipes for one in reversed(plan.ways(recipe, target, isa=()))}
     if not found:
         names, formats = ", ".join(one.name for one in recipes), ", ".join(target.formats)
-        raise InputError(f"no artifact of {names} exists in {formats}", "'edge-opt recipes' shows which format has which recipe")
+        raise InputError(
+            f"no artifact of {names} exists in {formats}", "'edge-opt recipes' shows which format has which recipe"
+        )
     return tuple(found.values())
 
 
@@ -198,13 +201,11 @@ def bench(
         )
     for name, why in broken.items():
         raise StepFailed(f"'{name}' could not be measured: {why}", "check that it is a whole artifact of this format")
-    return tuple(
-        Benched(artifact=path, size_bytes=size_of(path), measured=measured[str(path)]) for path in paths
-    )
+    return tuple(Benched(artifact=path, size_bytes=size_of(path), measured=measured[str(path)]) for path in paths)
 
 
 def entry_of(path: Path, target: Target, runtime: str = "") -> Entry:
-    """What the worker runs for the artifact at ``path``: by ``runtime``, or by the target's first that loads its format."""
+    """What the worker runs for the artifact at ``path``; its runtime is the target's first that loads the format."""
     if not path.exists():
         raise InputError(f"there is no artifact at '{path}'", "give a .tflite, .onnx or OpenVINO .xml file")
     if path.suffix not in _SUFFIXES:
@@ -213,7 +214,9 @@ def entry_of(path: Path, target: Target, runtime: str = "") -> Entry:
     for name in (runtime,) if runtime else target.runtimes:
         if format in registry.load("runtimes", name).FORMATS:
             return Entry(path=path, runtime=name)
-    raise InputError(f"no runtime of '{target.name}' loads '{path.name}'", f"'edge-opt targets {target.name}' lists its runtimes")
+    raise InputError(
+        f"no runtime of '{target.name}' loads '{path.name}'", f"'edge-opt targets {target.name}' lists its runtimes"
+    )
 
 
 def size_of(path: Path) -> int:
@@ -253,7 +256,7 @@ def evaluate(
         taken = parse(tuple[TensorSpec, ...], described["inputs"])[0]
         answered = parse(tuple[TensorSpec, ...], described["outputs_spec"])[0]
         fits = datasets.check_outputs(data, classes_of(answered))
-        contract, found = contract_of(data_path, taken, classes_of(answered), samples, predict_first)
+        contract, found = contract_of(data_path, taken, samples, predict_first)
         inputs = preprocess.prepare(contract, samples, run.scratch("inputs.npy"))
         rows: list[Evaluated] = []
         for done, (path, entry) in enumerate(zip(paths, entries, strict=True)):

@@ -40,7 +40,9 @@ def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
             seed=bench.request.seed,
         )
         sharper[other.id] = _scaled(other, leader, ratio.estimate)
-    ranked = {trial.id: position for position, trial in enumerate(_order(bench, [sharper.get(one.id, one) for one in able]))}
+    ranked = {
+        trial.id: position for position, trial in enumerate(_order(bench, [sharper.get(one.id, one) for one in able]))
+    }
     return tuple(sorted(order, key=lambda trial: ranked[trial.id]))
 
 
@@ -53,11 +55,19 @@ def _order(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
 def _scaled(trial: Trial, leader: Trial, faster: float) -> Trial:
     """``trial`` as if it had been ``faster`` times as fast as the leader, whose own figures stay."""
     own, first = trial.measured, leader.measured
-    if not isinstance(own, Measured) or not isinstance(first, Measured) or own.speed_up is None or first.speed_up is None:
+    if (
+        not isinstance(own, Measured)
+        or not isinstance(first, Measured)
+        or own.speed_up is None
+        or first.speed_up is None
+    ):
         return trial
     factor = first.speed_up.estimate * faster / own.speed_up.estimate
     speed_up = replace(
-        own.speed_up, low=own.speed_up.low * factor, estimate=own.speed_up.estimate * factor, high=own.speed_up.high * factor
+        own.speed_up,
+        low=own.speed_up.low * factor,
+        estimate=own.speed_up.estimate * factor,
+        high=own.speed_up.high * factor,
     )
     return replace(trial, measured=replace(own, speed_up=speed_up, median_ns=first.median_ns / faster))
 
@@ -77,18 +87,25 @@ def certify(bench: Workbench, order: Sequence[Trial], baseline: Trial) -> Certif
         if verdict.status == "pass":
             break
     return Certificate(
-        status=verdict.status, trial=trial.id, verdict=verdict, baseline=reference, accuracy=accuracy, ledger=tuple(ledger)
+        status=verdict.status,
+        trial=trial.id,
+        verdict=verdict,
+        baseline=reference,
+        accuracy=accuracy,
+        ledger=tuple(ledger),
     )
 
 
 def _certified_accuracy(bench: Workbench, trial: Trial) -> Accuracy:
     return bench.run.once(
-        f"evaluate {trial.id} on certification", Accuracy, lambda: accuracy_of(bench, bench.entry(trial), "certification")
+        f"evaluate {trial.id} on certification",
+        Accuracy,
+        lambda: accuracy_of(bench, bench.entry(trial), "certification"),
     )
 
 
 def time_again(bench: Workbench, baseline: Trial, best: Trial) -> Retimed | None:
-    """The speed-up of the best, timed afresh against the baseline in one process: the fastest of many is flattered by noise.
+    """The speed-up of the best, timed afresh against the baseline: the fastest of many is flattered by noise.
 
     None where there is nothing to compare: the baseline is the best, or nothing can be timed here.
     """

@@ -45,7 +45,7 @@ def initialize(
     assert samples is not None
     written = preprocess.read(data_path)
     if written:
-        contract, found = written, ()
+        contract, found = written, tuple[Finding, ...]()
     elif model_path is None:
         contract, found = _assumed(samples)
     else:
@@ -75,7 +75,7 @@ def _supported(
         return outputs
 
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
-    contract, found = contract_of(data_path, model.inputs[0], classes_of(model.outputs[0]), samples, predict)
+    contract, found = contract_of(data_path, model.inputs[0], samples, predict)
     return contract, (*fits, *found)
 
 
@@ -87,7 +87,7 @@ def _assumed(samples: datasets.Samples) -> tuple[Preprocessing, tuple[Finding, .
     finding = Finding(
         code="EO120",
         level="warning",
-        message=f"without a model the contract is an assumption: {width}x{height} {contract.color}, pixels divided by 255",
+        message=f"without a model the contract is assumed: {preprocess.describe(contract)}",
         hint="give the model too ('edge-opt init DATA MODEL'), or edit the file to what the training did",
     )
     return contract, (finding,)

@@ -1,11 +1,10 @@
-"""The main job::
+"""The main job: from a trained model to a measured, judged and certified artifact."""
 
-                   ┌──────────────── plan(target, history) ◀───────────────┐
-                   ▼                                                       │
-    path ─load─▶ Model ─optimize(Recipe)─▶ Artifact ─benchmark─▶ Measured ┐│
-                   │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ certify ─▶ Report ─▶ Bundle
-                   └─ optimize(float32) = the baseline, by the same way ──┘
-"""
+#                ┌──────────────── plan(target, history) ◀───────────────┐
+#                ▼                                                       │
+# path ─load─▶ Model ─optimize(Recipe)─▶ Artifact ─benchmark─▶ Measured ┐│
+#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ certify ─▶ Report ─▶ Bundle
+#                └─ optimize(float32) = the baseline, by the same way ──┘
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from edge_opt.types import Report, Trial, Watch
 
 
 def optimize(request: Request, *, device: registry.Device, executor: registry.Executor, watch: Watch) -> Report:
-    """The report of every recipe tried on one target; the run folder then holds the artifacts, the report and the bundle.
+    """The report of every recipe tried on one target; artifacts, report and bundle are then in the run folder.
 
     Raises InputError for a model, data set or target that cannot be used, RunError for the folder, and StepFailed where
     not even the baseline could be made.

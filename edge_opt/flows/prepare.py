@@ -48,7 +48,14 @@ class Prepared:
 
 
 def prepare(
-    model_path: Path, data_path: Path, run: Run, executor: registry.Executor, *, seed: int, allow_code: bool, watch: Watch
+    model_path: Path,
+    data_path: Path,
+    run: Run,
+    executor: registry.Executor,
+    *,
+    seed: int,
+    allow_code: bool,
+    watch: Watch,
 ) -> Prepared:
     """The model described and as a SavedModel, the data split, and what the framework answers on the selection."""
     watch(Step(stage="prepare", what="reading the data", done=0, total=4))
@@ -65,9 +72,10 @@ def prepare(
         outputs: registry.Array = executor.submit(frontend.predict, model_path, inputs, allow_code).result()
         return outputs
 
-    contract, found = contract_of(data_path, model.inputs[0], classes_of(model.outputs[0]), splits.selection, predict)
-    calibration = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"))
-    selection = preprocess.prepare(contract, splits.selection, run.scratch("selection.npy"))
+    contract, found = contract_of(data_path, model.inputs[0], splits.selection, predict)
+    late: list[Finding] = []
+    calibration = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"), warn=late.append)
+    selection = preprocess.prepare(contract, splits.selection, run.scratch("selection.npy"), warn=late.append)
     timing = run.scratch("timing.npy")
     np.save(timing, np.load(selection, mmap_mode="r")[:_TIMING_SAMPLES])
     watch(Step(stage="prepare", what="running the original", done=3, total=4))
@@ -91,7 +99,7 @@ def prepare(
         timing=timing,
         reference=reference,
         original=Original(accuracy=score(reference, splits.selection.labels, data.classes, "selection")),
-        findings=(*data.findings, *splits.findings, *fits, *found),
+        findings=(*data.findings, *splits.findings, *fits, *found, *late),
     )
 
 
@@ -106,7 +114,9 @@ def classes_of(output: TensorSpec) -> int:
 def frontend_of(path: Path) -> registry.Frontend:
     """The frontend that takes the model at ``path``. Raises ModelError where there is no file, or none takes it."""
     if not path.exists():
-        raise ModelError(f"there is no model at '{path}'", "give the path of a .keras or .h5 file, or of a SavedModel folder")
+        raise ModelError(
+            f"there is no model at '{path}'", "give the path of a .keras or .h5 file, or of a SavedModel folder"
+        )
     for name in registry.names("frontends"):
         frontend: registry.Frontend = registry.load("frontends", name)
         if frontend.accepts(path):
@@ -115,20 +125,28 @@ def frontend_of(path: Path) -> registry.Frontend:
 
 
 def contract_of(
-    data_path: Path, spec: TensorSpec, classes: int, labelled: datasets.Samples, predict: Callable[[registry.Array], registry.Array]
+    data_path: Path,
+    spec: TensorSpec,
+    labelled: datasets.Samples,
+    predict: Callable[[registry.Array], registry.Array],
 ) -> tuple[Preprocessing, tuple[Finding, ...]]:
     """The contract that lies beside the data; else the likely one that the accuracy supports, with a finding.
 
-    ``spec`` is the model's input, ``classes`` the number of its outputs; ``predict`` answers ``(n, classes)``.
+    ``spec`` is the model's input; ``predict`` answers ``(n, classes)``. Raises DataError where neither can be.
     """
     written = preprocess.read(data_path)
     if written:
+        preprocess.check(written, spec)
         return written, ()
     few = labelled.take(_spread(labelled.labels, _CONTRACT_SAMPLES))
     likely = preprocess.likely(spec, few)
-    inputs = np.concatenate([np.stack([preprocess.apply(one, few.image(i)) for i in range(len(few))]) for one in likely])
-    right = predict(inputs.astype(np.float32)).argmax(axis=1).reshape(len(likely), len(few)) == few.labels
-    return contracts.choose(likely, right, classes)
+    inputs = np.concatenate(
+        [np.stack([preprocess.apply(one, few.image(i)) for i in range(len(few))]) for one in likely]
+    )
+    answers = predict(inputs.astype(np.float32)).argmax(axis=1).reshape(len(likely), len(few))
+    commonest = np.bincount(few.labels).max() / len(few)
+    choice = contracts.choose(dict(zip(likely, answers == few.labels, strict=True)), float(commonest))
+    return choice.contract, choice.findings
 
 
 def _spread(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

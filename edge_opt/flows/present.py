@@ -16,7 +16,18 @@ from edge_opt.types import Finding, Measured, Report, Trial
 
 _PARITY = 1e-4  # float32 in another format differs by the order of its additions, not by more
 _GOLDEN = 10
-_PACKAGES = ("edge-opt", "tensorflow", "keras", "ai-edge-litert", "onnx", "onnxruntime", "openvino", "nncf", "tf2onnx", "numpy")
+_PACKAGES = (
+    "edge-opt",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "tf2onnx",
+    "numpy",
+)
 
 
 def findings(bench: Workbench, trials: Sequence[Trial]) -> tuple[Finding, ...]:
@@ -35,7 +46,11 @@ def _parity(trial: Trial) -> tuple[Finding, ...]:
     if trial.recipe.name != "float32" or trial.options or difference is None or difference <= _PARITY:
         return ()
     message = f"'{trial.id}' differs from the framework's own outputs by {difference:.2g}, more than {_PARITY:.0e}"
-    return (Finding(code="EO401", level="error", message=message, hint="do not deploy it: the conversion changed the model"),)
+    return (
+        Finding(
+            code="EO401", level="error", message=message, hint="do not deploy it: the conversion changed the model"
+        ),
+    )
 
 
 def versions(trials: Sequence[Trial]) -> dict[str, str]:
@@ -51,13 +66,13 @@ def versions(trials: Sequence[Trial]) -> dict[str, str]:
 
 
 def publish(bench: Workbench, report: Report) -> None:
-    """Write the report and the bundle, with ten inputs and what the artifact answered to them here."""
+    """Write the report, then the bundle with ten inputs and what the artifact answered to them here."""
+    bench.run.write("report.json", render(report, "json"))
+    write(report, bench.run.folder)
     best = next(trial for trial in report.trials if trial.id == report.best)
     inputs = np.load(bench.given.selection, mmap_mode="r")[:_GOLDEN]
     golden = bench.run.scratch("golden.npy")
     np.save(golden, inputs)
     outputs = evaluate(bench.entry(best), golden, bench.run.scratch("golden-outputs.npy"), bench.device)
     python.export(bench.run.folder, report, bench.run.folder / "bundle", golden_inputs=inputs, golden_outputs=outputs)
-    bench.run.write("report.json", render(report, "json"))
-    write(report, bench.run.folder)
     bench.run.close()

@@ -15,6 +15,7 @@ from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Split, evaluate, score
 from edge_opt.stages.optimize import begin, finish
 from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
+
 T = TypeVar("T")
 Failures = tuple[Failure, ...]
 
@@ -22,7 +23,7 @@ Failures = tuple[Failure, ...]
 def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure]) -> tuple[Candidate, ...]:
     """The candidates of the next wave; what they will cost is told before anything is made."""
     request, given = bench.request, bench.given
-    tried = {one.id for one in (*trials, *failures)}
+    tried = {trial.id for trial in trials} | {failure.id for failure in failures}
     candidates = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, tried)
     if candidates:
         sample_bytes = np.load(given.timing, mmap_mode="r")[0].nbytes
@@ -43,7 +44,9 @@ def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, A
     def work(one: Candidate) -> Artifact | Failure:
         key = f"export {one.export_id}"
         return run.once(
-            key, Artifact | Failure, lambda: finish(one, begun[one.export_id], given.model, given.calibration, run, bench.device)
+            key,
+            Artifact | Failure,
+            lambda: finish(one, begun[one.export_id], given.model, given.calibration, run, bench.device),
         )
 
     return _each(bench, "optimize", candidates, work)
@@ -71,7 +74,9 @@ def accuracy_of(bench: Workbench, entry: Entry, split: Split) -> Accuracy:
     given = bench.given
     samples = given.splits.selection if split == "selection" else given.splits.certification
     outputs = evaluate(entry, given.inputs(split, bench.run), bench.run.scratch("outputs.npy"), bench.device)
-    return score(outputs, samples.labels, given.summary.classes, split, given.reference if split == "selection" else None)
+    return score(
+        outputs, samples.labels, given.summary.classes, split, given.reference if split == "selection" else None
+    )
 
 
 def measure(
@@ -100,7 +105,9 @@ def measure(
         tell=lambda what, done, total: bench.watch(Step(stage="benchmark", what=what, done=done, total=total)),
     )
     failures = tuple(
-        Failure(id=name, recipe=sound[name].recipe.name, stage="benchmark", message=why) for name, why in broken.items() if name in sound
+        Failure(id=name, recipe=sound[name].recipe.name, stage="benchmark", message=why)
+        for name, why in broken.items()
+        if name in sound
     )
     return dict(measured), _needed(bench, failures)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from edge_opt import registry
 from edge_opt.errors import RunError
-from edge_opt.flows.prepare import Prepared, prepare
+from edge_opt.flows.prepare import Prepared, frontend_of, prepare
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
@@ -73,6 +73,7 @@ def open_workbench(
     request: Request, *, device: registry.Device, executor: registry.Executor, watch: Watch
 ) -> Workbench:
     """Everything ready for the first candidate. Raises InputError and RunError for what cannot be used."""
+    frontend_of(request.model)  # before there is a folder: the commonest mistake is a mistyped path
     run = Run.start(request.output, request.identity(), resume=request.resume, overwrite=request.overwrite)
     isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
     baseline = plan.baseline(request.target, isa)
@@ -82,7 +83,9 @@ def open_workbench(
     contents = {"model": given.model.sha256, "data": given.summary.sha256}
     for name, sha256 in run.once("contents", dict[str, str], lambda: contents).items():
         if contents[name] != sha256:
-            raise RunError(f"the {name} has changed since '{request.output}' was begun", "give another -o for a new run")
+            raise RunError(
+                f"the {name} has changed since '{request.output}' was begun", "give another -o for a new run"
+            )
     return Workbench(
         request=request,
         given=given,

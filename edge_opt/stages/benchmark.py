@@ -1,4 +1,4 @@
-"""Artifacts → their latencies on the device: interleaved rounds in random order, every measurement in a fresh process."""
+"""Artifacts → their latencies on the device: in rounds of random order, every measurement in a fresh process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 

@@ -54,6 +54,8 @@ def score(
         scores=tuple(int(one) for one in scores),
         predictions=tuple(int(one) for one in predictions),
         value=float(scores.mean()),
-        per_class={name: float(scores[labels == index].mean()) for index, name in enumerate(classes) if (labels == index).any()},
+        per_class={
+            name: float(scores[labels == index].mean()) for index, name in enumerate(classes) if (labels == index).any()
+        },
         max_abs_difference=None if reference is None else float(np.abs(outputs - reference).max()),
     )

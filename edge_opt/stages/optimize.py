@@ -15,15 +15,21 @@ from edge_opt.store import Run, parse
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, TensorSpec
 
 
-def begin(candidate: Candidate, saved_model: Path, calibration: Path, run: Run, executor: registry.Executor) -> Future[Path]:
+def begin(
+    candidate: Candidate, saved_model: Path, calibration: Path, run: Run, executor: registry.Executor
+) -> Future[Path]:
     """Start the export in a process of its own; the future holds the file the runtime opens, in the scratch folder."""
     built = run.scratch(candidate.export_id.replace("/", "-"))
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir()
-    return executor.submit(_export, candidate.format, saved_model, candidate.recipe.quantization, candidate.variant, calibration, built)
+    return executor.submit(
+        _export, candidate.format, saved_model, candidate.recipe.quantization, candidate.variant, calibration, built
+    )
 
 
-def _export(format: str, saved_model: Path, quantization: Quantization, variant: str, calibration: Path, out: Path) -> Path:
+def _export(
+    format: str, saved_model: Path, quantization: Quantization, variant: str, calibration: Path, out: Path
+) -> Path:
     samples = np.load(calibration, mmap_mode="r")
     path: Path = registry.load("exporters", format).export(saved_model, quantization, variant, samples, out)
     return path

@@ -19,18 +19,20 @@ _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 
 
 def baseline(target: Target, isa: Collection[str]) -> Candidate:
-    """What all others are compared with: float32 in the target's first format. Raises InputError where nothing runs it."""
+    """What all others are compared with: float32 in the target's first format. Raises InputError where none runs."""
     for one in ways(known.load("float32"), target, isa):
         return one
-    raise InputError(f"nothing can run on '{target.name}': none of its runtimes is installed", "pip install 'edge-opt[all]'")
+    raise InputError(
+        f"nothing can run on '{target.name}': none of its runtimes is installed", "pip install 'edge-opt[all]'"
+    )
 
 
 def plan(
     first: Candidate, recipes: Sequence[Recipe], target: Target, isa: Collection[str], tried: Collection[str]
 ) -> tuple[Candidate, ...]:
     """The candidates that exist on ``target`` and were not ``tried``: the baseline ``first``, then recipe by recipe."""
-    ways = {one.id: one for recipe in recipes for one in ways(recipe, target, isa)}
-    return tuple(one for one in {first.id: first, **ways}.values() if one.id not in tried)
+    every = {one.id: one for recipe in recipes for one in ways(recipe, target, isa)}
+    return tuple(one for one in {first.id: first, **every}.values() if one.id not in tried)
 
 
 def ways(recipe: Recipe, target: Target, isa: Collection[str]) -> tuple[Candidate, ...]:
@@ -74,7 +76,9 @@ def outline(candidates: Sequence[Candidate], model: Model, samples: int, sample_
     """What trying ``candidates`` will take: ``samples`` inputs of ``sample_bytes`` are evaluated for each."""
     exports = {one.export_id: _EXPORT_S.get(one.format, 8.0) for one in candidates}
     inference_s = [
-        model.macs / _MACS_PER_S * (_SLOWEST_KERNELS if one.recipe.quantization.activation_bits == 16 and one.format == "tflite" else 1)
+        model.macs
+        / _MACS_PER_S
+        * (_SLOWEST_KERNELS if one.recipe.quantization.activation_bits == 16 and one.format == "tflite" else 1)
         for one in candidates
     ]
     evaluate_s = sum(_PROCESS_S + samples * seconds for seconds in inference_s)

@@ -1,0 +1,114 @@
+"""A whole stack without any framework: a data set, a frontend and exporters for the fake device of ``tests.fakes``.
+
+``installed(monkeypatch)`` puts them into the registry in place of the real ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_opt import registry
+from edge_opt.errors import StepFailed
+from edge_opt.types import Layer, Model, Quantization, TensorSpec
+from tests.fakes import FakeArtifact, truth
+
+CLASSES, SIDE = 3, 8
+INPUT = TensorSpec(name="x", shape=(None, SIDE, SIDE, 1), dtype="float32", layout="NHWC")
+OUTPUT = TensorSpec(name="y", shape=(None, CLASSES), dtype="float32")
+
+# How an artifact of each mode behaves; a test overrides what it is about.
+BEHAVIOUR: dict[str, FakeArtifact] = {
+    "none": FakeArtifact(latency_ns=100_000),
+    "float16": FakeArtifact(latency_ns=101_000),
+    "dynamic": FakeArtifact(latency_ns=60_000, wrong=0.002),
+    "weight_only": FakeArtifact(latency_ns=150_000, wrong=0.002),
+    "static": FakeArtifact(latency_ns=30_000, wrong=0.002),
+    "static16": FakeArtifact(latency_ns=900_000, wrong=0.001),
+}
+SIZES = {"none": 4000, "float16": 2000, "dynamic": 1100, "weight_only": 1050, "static": 1000, "static16": 1020}
+
+
+def mode_of(quantization: Quantization) -> str:
+    """The key of BEHAVIOUR."""
+    return "static16" if quantization.activation_bits == 16 and quantization.mode == "static" else quantization.mode
+
+
+class FakeFrontend:
+    """Takes ``.fake`` files; the framework's own answers are the truth."""
+
+    def accepts(self, path: Path) -> bool:
+        return path.suffix == ".fake"
+
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
+        out.mkdir(exist_ok=True)
+        return Model(
+            path=path,
+            framework="keras",
+            inputs=(INPUT,),
+            outputs=(OUTPUT,),
+            layers=(Layer(name="dense", kind="Dense", parameters=195),),
+            parameters=195,
+            macs=192,
+            size_bytes=path.stat().st_size,
+            sha256="ab" * 32,
+        )
+
+    def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
+        return truth(np.asarray(inputs), CLASSES)
+
+
+class FakeExporter:
+    """Writes files that say how they behave; ``broken`` modes raise."""
+
+    def __init__(self, format: str, behaviour: dict[str, FakeArtifact], broken: tuple[str, ...] = ()) -> None:
+        self.format, self.behaviour, self.broken = format, behaviour, broken
+
+    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+        return ("u8s8", "s8s8") if self.format == "onnx" and mode_of(quantization) == "static" else ("",)
+
+    def export(
+        self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+    ) -> Path:
+        mode = mode_of(quantization)
+        if mode in self.broken:
+            raise StepFailed(f"the converter does not know {mode}")
+        path = self.behaviour[mode].write(out / f"model.{self.format}")
+        (out / "weights.bin").write_bytes(bytes(SIZES[mode]))
+        return path
+
+
+def data_set(folder: Path, samples: int = 3000) -> Path:
+    """An ``.npz`` with a validation and a test split; sample by sample the labelled third is the brightest."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, NDArray[Any]] = {}
+    for split, count in (("train", 30), ("val", samples // 2), ("test", samples)):
+        labels = np.arange(count) % CLASSES
+        pixels = rng.integers(0, 100, (count, SIDE * SIDE), dtype=np.uint8)
+        for i, part in enumerate(np.array_split(np.arange(SIDE * SIDE), CLASSES)):
+            pixels[np.ix_(labels == i, part)] += 120
+        arrays |= {f"x_{split}": pixels.reshape(count, SIDE, SIDE), f"y_{split}": labels}
+    path = folder / "data.npz"
+    np.savez(path, **arrays)
+    contract = f'color = "gray"\nheight = {SIDE}\nwidth = {SIDE}\nscale = {1 / 255!r}\noffset = 0.0\n'
+    (folder / "data.preprocessing.toml").write_text(contract)
+    return path
+
+
+def installed(
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: dict[str, FakeArtifact] | None = None,
+    broken: dict[str, tuple[str, ...]] | None = None,
+) -> None:
+    """Put the fake frontend and exporters into the registry."""
+    how = {**BEHAVIOUR, **(behaviour or {})}
+    real = registry.load
+    fakes = {("frontends", "keras"): FakeFrontend()} | {
+        ("exporters", name): FakeExporter(name, how, (broken or {}).get(name, ()))
+        for name in registry.names("exporters")
+    }
+    monkeypatch.setattr(registry, "load", lambda kind, name: fakes.get((kind, name)) or real(kind, name))
