@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_opt.errors import DataError
+from edge_opt.errors import DataError, RunError
 from edge_opt.inputs import dataset, preprocess
 from edge_opt.inputs.dataset.samples import ArraySamples
 from edge_opt.inputs.preprocess.picture import resized, window
@@ -281,3 +282,13 @@ def test_a_contract_for_another_model_is_refused() -> None:
     preprocess.check(contract, spec(28, None, 1))
     with pytest.raises(DataError, match="makes pictures of 28 x 28 x 1, but the model takes 32 x 32 x 3"):
         preprocess.check(contract, spec(32, 32, 3))
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    with pytest.raises(RunError, match="no room is left on the disk"):
+        preprocess.prepare(Preprocessing(color="rgb", height=8, width=8), colored(), tmp_path / "x.npy")
+    assert not list(tmp_path.iterdir())

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from edge_opt.errors import DataError, MissingPackage
 from edge_opt.inputs.dataset.samples import Samples
+from edge_opt.store import room
 from edge_opt.types import Finding, Preprocessing
 
 Array = NDArray[Any]
@@ -74,13 +75,13 @@ def prepare(
 
     Nothing larger than a few pictures is held in memory; map the file to read it. A file that can no longer be decoded
     becomes a picture of zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError.
-    Raises DataError for NaN, and OSError where the disk is full.
+    Raises DataError for NaN, and RunError where the disk is full.
     """
     out = Path(out)
     broken: list[str] = []
     partial = out.with_name(out.name + ".partial")
     try:
-        with partial.open("wb") as file:
+        with room(out.parent), partial.open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(samples), *shape(contract))}
             np.lib.format.write_array_header_1_0(file, header)
             # written, not mapped: on a full disk a write is an error, a mapped page is a SIGBUS
