@@ -199,7 +199,7 @@ CONTRACTS = [
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda one: f"{one.color}-{one.resize}-{one.crop}-{one.layout}")
-@pytest.mark.parametrize("shape", [(28, 28, 1), (31, 20, 1), (20, 45, 3), (5, 7, 3), (8, 8, 3)])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (31, 20, 1), (61, 9, 3), (20, 45, 3), (9, 61, 1), (5, 7, 3), (8, 8, 3)])
 def test_the_bundle_prepares_arrays_as_they_were_measured(
     predict: dict[str, Any], contract: Preprocessing, shape: tuple[int, int, int]
 ) -> None:
