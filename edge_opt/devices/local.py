@@ -19,7 +19,8 @@ from edge_opt.errors import InputError, MissingPackage, OutOfMemory, RunError, S
 from edge_opt.limits import Completed, run_limited
 
 _WORKER = Path(__file__).resolve().parent.parent / "runtimes" / "worker.py"
-_LOCK = Path(tempfile.gettempdir()) / "edge-opt.lock"
+# not TMPDIR, which may differ from shell to shell: all must meet at the same file
+_LOCK = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / "edge-opt.lock"
 _POLL_S = 0.02
 _SAY_AFTER_S = 2.0
 # What a program needs to start, and what somebody sets for this very purpose. Everything else, as OMP_* or MALLOC_*,

@@ -18,7 +18,7 @@ def options(isa: Sequence[str]) -> tuple[Mapping[str, str], ...]:
     return ({},)
 
 
-def engine() -> Any:
+def package() -> Any:
     """The package. Raises ModuleNotFoundError."""
     import onnxruntime
 
@@ -33,14 +33,14 @@ def open(path: str, threads: int, options: Mapping[str, str]) -> Session:
     """
     if options:
         raise ValueError(f"onnxruntime has no option '{next(iter(options))}'")
-    package = engine()
-    chosen = package.SessionOptions()
+    onnxruntime = package()
+    chosen = onnxruntime.SessionOptions()
     chosen.intra_op_num_threads = threads
     chosen.inter_op_num_threads = 1
-    chosen.graph_optimization_level = package.GraphOptimizationLevel.ORT_ENABLE_ALL
+    chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     chosen.log_severity_level = _QUIET
-    loaded = package.InferenceSession(path, chosen, providers=["CPUExecutionProvider"])
-    return Session(loaded, f"onnxruntime {package.__version__}")
+    loaded = onnxruntime.InferenceSession(path, chosen, providers=["CPUExecutionProvider"])
+    return Session(loaded, f"onnxruntime {onnxruntime.__version__}")
 
 
 class Session:

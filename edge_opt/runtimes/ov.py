@@ -21,7 +21,7 @@ def options(isa: Sequence[str]) -> tuple[Mapping[str, str], ...]:
     return ({}, {"precision": "bf16"}) if _BF16 & set(isa) else ({},)
 
 
-def engine() -> Any:
+def package() -> Any:
     """The package. Raises ModuleNotFoundError."""
     return import_module("openvino")
 
@@ -34,21 +34,24 @@ def open(path: str, threads: int, options: Mapping[str, str]) -> Session:
     for name, value in options.items():
         if name != "precision" or value not in _PRECISIONS:
             raise ValueError(f"openvino has no option '{name}' = '{value}'")
-    package = engine()
+    openvino = package()
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": options.get("precision", "f32"),
     }
-    core = package.Core()
+    core = openvino.Core()
     model = core.read_model(path)
     for given in model.inputs:
         shape = given.get_partial_shape()
         if shape.is_dynamic and shape[0].is_dynamic:
             shape[0] = 1  # one sample at a time, and a fixed shape is compiled to faster code
             model.reshape({given: shape})
+    free = [one.get_any_name() for one in (*model.inputs, *model.outputs) if one.get_partial_shape().is_dynamic]
+    if free:  # its memory would move from run to run
+        raise ValueError(f"the shape of '{free[0]}' is not fixed: convert the model with fixed shapes")
     compiled = core.compile_model(model, "CPU", settings)
-    return Session(compiled, f"openvino {package.__version__.partition('-')[0]}")
+    return Session(compiled, f"openvino {openvino.__version__.partition('-')[0]}")
 
 
 class Session:
@@ -63,14 +66,14 @@ class Session:
         self._infer = request.infer
         # Views of the request's own memory: passing arrays to infer() costs a third of a small model's latency.
         self._given = [request.get_input_tensor(index).data for index in range(len(self.inputs))]
+        self._answered = [request.get_output_tensor(index).data for index in range(len(self.outputs))]
 
     def run(self, arrays: list[Any]) -> list[Any]:
         """The outputs for one batch, as copies that stay what they are."""
         for tensor, array in zip(self._given, arrays):  # noqa: B905
             tensor[...] = array
         self._infer()
-        request = self._request
-        return [request.get_output_tensor(index).data.copy() for index in range(len(self.outputs))]
+        return [tensor.copy() for tensor in self._answered]
 
     @property
     def executed(self) -> dict[str, str]:

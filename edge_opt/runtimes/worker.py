@@ -72,7 +72,8 @@ def load(artifact: dict[str, Any], threads: int) -> modes.Loaded:
     """The artifact, opened by its runtime. The clock of ``load_ns`` starts when the runtime's package is imported."""
     module = _runtime(artifact)
     try:
-        module.engine()
+        if hasattr(module, "package"):
+            module.package()
     except ModuleNotFoundError as error:
         raise JobError("import", str(error.name), install=getattr(module, "INSTALL", "")) from error
     except Exception as error:

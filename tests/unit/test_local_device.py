@@ -168,15 +168,16 @@ def test_without_a_place_for_the_lock_it_measures_and_warns(
     assert "timing without a lock" in caplog.text
 
 
-def test_when_the_parent_is_killed_no_worker_stays_behind(tmp_path: Path) -> None:
+def test_when_the_parent_is_killed_no_worker_stays_behind(tmp_path: Path, own_lock: Path) -> None:
     code = (
-        "import sys; from edge_opt import registry; from edge_opt.devices.local import LocalDevice\n"
+        "import sys; from pathlib import Path; from edge_opt import registry; from edge_opt.devices import local\n"
+        "from edge_opt.devices.local import LocalDevice; local._LOCK = Path(sys.argv[2])\n"
         "registry.TABLES['runtimes']['misbehaving'] = 'tests.fixtures.misbehaving'\n"
         "one = {'path': sys.argv[1], 'runtime': 'misbehaving', 'options': {'on run': 'spawn'}}\n"
         "LocalDevice().run({'protocol': 1, 'mode': 'time', 'artifacts': [one]})"
     )
-    variables = {**os.environ, "PYTHON_TEST_PIDS": str(tmp_path / "pids"), "TMPDIR": str(tmp_path)}
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tiny.FILES["tflite"])], env=variables)
+    variables = {**os.environ, "PYTHON_TEST_PIDS": str(tmp_path / "pids"), "PYTHONPATH": str(tiny.HERE.parents[1])}
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tiny.FILES["tflite"]), str(own_lock)], env=variables)
     pids = wait_for(tmp_path / "pids")
     parent.kill()
     parent.wait()

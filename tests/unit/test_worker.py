@@ -153,7 +153,7 @@ def test_a_job_that_it_does_not_understand_is_refused_by_a_sentence(given: Any, 
 
 def test_a_package_that_is_not_there_is_named_with_what_installs_it(tmp_path: Path) -> None:
     runtime = tmp_path / "absent.py"
-    runtime.write_text("INSTALL = 'no-such-engine'\ndef engine():\n    import no_such_engine\n")
+    runtime.write_text("INSTALL = 'no-such-engine'\ndef package():\n    import no_such_engine\n")
     answer, _ = ask({**job(), "artifacts": [{"path": "x", "runtime": "absent", "module": str(runtime)}]})
     assert (answer["error"]["stage"], answer["error"]["message"]) == ("import", "no_such_engine")
     assert answer["error"]["install"] == "no-such-engine"
@@ -190,3 +190,26 @@ def test_a_file_without_samples_is_an_error(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((0, 8, 8, 1), np.float32))
     answer, _ = ask(job(inputs=str(tmp_path / "x.npy")))
     assert answer["error"]["message"].endswith("holds no sample")
+
+
+def _example(heading: str) -> dict[str, Any]:
+    page = (Path(__file__).parents[2] / "docs" / "worker-protocol.md").read_text()
+    found: dict[str, Any] = json.loads(page.partition(heading)[2].partition("```json")[2].partition("```")[0])
+    return found
+
+
+def test_the_example_of_the_documentation_is_a_job_and_has_the_fields_of_its_answer(inputs: str) -> None:
+    given = _example("\nA job:")
+    given["artifacts"][0]["path"], given["inputs"] = str(tiny.FILES["tflite"]), inputs
+    answer, shown = ask(given)[0], _example("\nIts answer:")
+    assert answer.keys() == shown.keys()
+    assert answer["environment"].keys() == shown["environment"].keys()
+    assert answer["inputs"][0].keys() == shown["inputs"][0].keys()
+    assert len(answer["samples_ns"]) == len(shown["samples_ns"])
+
+
+def test_the_error_of_the_documentation_is_one_that_the_worker_gives() -> None:
+    shown = _example("### An error")
+    answer, _ = ask(job(path=Path("model.tflite")))
+    answer["error"].pop("traceback")
+    assert answer == shown
