@@ -93,9 +93,10 @@ def _specification(path: Path, model: Any) -> tuple[TensorSpec, TensorSpec]:
             "begin the model with keras.Input((28, 28, 1)), and save it again",
         )
     inputs = [describe.tensor(_name(tensor), tensor.shape, _dtype(tensor)) for tensor in model.inputs]
+    # a Sequential of Keras 3 has no names for its outputs
+    names = getattr(model, "output_names", None) or [model.layers[-1].name]
     outputs = [
-        describe.tensor(name, tensor.shape, _dtype(tensor))
-        for name, tensor in zip(model.output_names, model.outputs, strict=True)
+        describe.tensor(name, tensor.shape, _dtype(tensor)) for name, tensor in zip(names, model.outputs, strict=True)
     ]
     return freeze.specification(path, inputs, outputs)
 

@@ -13,6 +13,8 @@ from edge_opt.types import Layer, TensorSpec
 
 Shape = tuple[int | None, ...]
 
+_CALL = "StatefulPartitionedCall/"  # what inlining puts before the names of a loaded SavedModel
+
 
 def tensor(name: str, shape: Iterable[int | None], dtype: str) -> TensorSpec:
     """The description of one input or output; a picture is told by its three or four channels, or one."""
@@ -136,7 +138,7 @@ def graph_layers(frozen: Any) -> tuple[Layer, ...]:
             shape = operation.outputs[0].shape
             layers.append(
                 Layer(
-                    name=operation.name,
+                    name=operation.name.replace(_CALL, ""),
                     kind=operation.type,
                     parameters=sum(source.outputs[0].shape.num_elements() for source in fresh),
                     output_shape=tuple(shape.as_list()) if shape.rank is not None else (),

@@ -17,8 +17,12 @@ from edge_opt.types import TensorSpec
 
 SIGNATURE = "serving_default"
 
-# The order of additions may change by a rounding or two between two builds of one graph; anything else is 1e-3 off.
-_TOLERANCE = 1e-6
+_KEPT_APART = ("_XlaMustCompile", "_noinline")
+_RENAMED = "_inline"
+
+# Small networks agree to 1e-7. A ResNet50 of Keras 3 differs by 5e-6 from its own `predict`, which adds in another
+# order than its `__call__` does; dropout, or a wrong layer, is off by 1e-3 and more.
+_TOLERANCE = 2e-5
 _TRIALS = 3
 
 
@@ -74,7 +78,37 @@ def freeze(call: Callable[[Any], Any], source: TensorSpec) -> Any:
         return tf.cast(call(tf.cast(x, source.dtype)), tf.float32)
 
     traced = tf.function(serve, input_signature=[entry], autograph=False).get_concrete_function()
-    return convert_variables_to_constants_v2(traced, lower_control_flow=False)
+    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+    return _inlined(frozen, lambda function: convert_variables_to_constants_v2(function, lower_control_flow=False))
+
+
+def _inlined(frozen: Any, freezing: Callable[[Any], Any]) -> Any:
+    """``frozen`` without functions that are to be compiled apart: a grouped convolution of Keras hides in one."""
+    from tensorflow.python.eager.wrap_function import function_from_graph_def
+
+    graph = frozen.graph.as_graph_def()
+    functions = graph.library.function
+    marked = {
+        function.signature.name
+        for function in functions
+        if any(attribute in function.attr for attribute in _KEPT_APART)
+    }
+    if not marked:
+        return frozen
+    for function in functions:
+        if function.signature.name in marked:
+            # the process knows the old name already, for the function as it was
+            function.signature.name += _RENAMED
+    nodes = (*graph.node, *(node for function in functions for node in function.node_def))
+    for part in (*functions, *nodes):
+        for name in _KEPT_APART:
+            part.attr.pop(name, None)
+    for node in nodes:
+        for attribute in node.attr.values():
+            if attribute.func.name in marked:
+                attribute.func.name += _RENAMED
+    names = [[tensor.name for tensor in tensors] for tensors in (frozen.inputs, frozen.outputs)]
+    return freezing(function_from_graph_def(graph, *names))
 
 
 def write(frozen: Any, source: TensorSpec, answer: TensorSpec, out: Path) -> Path:
@@ -89,14 +123,16 @@ def write(frozen: Any, source: TensorSpec, answer: TensorSpec, out: Path) -> Pat
     entry = tf.TensorSpec(frozen.inputs[0].shape, tf.float32, name=identifier(source.name, "input"))
     module.serve = tf.function(serve, input_signature=[entry], autograph=False)
     out.mkdir(parents=True, exist_ok=True)
-    tf.saved_model.save(module, str(out), signatures={SIGNATURE: module.serve})
+    # gradients are of no use here, and those of swish cannot be saved from a frozen graph
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(out), signatures={SIGNATURE: module.serve}, options=options)
     return out
 
 
 def verify(path: Path, saved_model: Path, reference: Callable[[NDArray[Any]], Any], source: TensorSpec) -> None:
     """Compare the SavedModel with ``reference`` on random inputs at batch 1.
 
-    Raises ModelError where they differ by more than 1e-6 of the largest output (at least 1), or where one is no number.
+    Raises ModelError where they differ by more than 2e-5 of the largest output (at least 1), or where one is no number.
     """
     tf = tensorflow()
     loaded = tf.saved_model.load(str(saved_model))
