@@ -1,0 +1,1 @@
+"""A float SavedModel and a quantization → the files that a runtime loads: one format a file."""
