@@ -21,7 +21,7 @@ _NAMES = {
     "Report": "edge_opt.types:Report",
     "EdgeOptError": "edge_opt.errors:EdgeOptError",
 }
-__all__ = ["__version__", *_NAMES]  # noqa: PLE0604 - the table is the list of public names
+__all__ = ["__version__", *_NAMES]
 
 
 def __getattr__(name: str) -> Any:

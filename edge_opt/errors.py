@@ -69,7 +69,9 @@ class MissingPackage(EdgeOptError):
     @classmethod
     def of(cls, package: str, extra: str, purpose: str) -> MissingPackage:
         """The error for ``package``, which the extra ``extra`` installs and ``purpose`` needs."""
-        return cls(f"{purpose} needs the package '{package}', which is not installed", f"pip install 'edge-opt[{extra}]'")
+        return cls(
+            f"{purpose} needs the package '{package}', which is not installed", f"pip install 'edge-opt[{extra}]'"
+        )
 
 
 class StepFailed(EdgeOptError):

@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 def dump(noun: Any) -> Any:
     """``noun`` as what JSON can hold: dataclasses become objects of their field names, paths become strings."""
+    if noun is None or isinstance(noun, int | float | str):  # first: nearly all there is are single samples
+        return noun
     if is_dataclass(noun) and not isinstance(noun, type):
         return {field.name: dump(getattr(noun, field.name)) for field in fields(noun)}
     if isinstance(noun, Mapping):

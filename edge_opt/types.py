@@ -134,6 +134,7 @@ class Target:
     runtimes: tuple[str, ...]
     threads: tuple[int, ...]
     isa: tuple[str, ...] = ()  # instruction sets the device must have, as Linux spells them
+    isa_absent: tuple[str, ...] = ()  # … and must not have: its kernels would use them, and flatter the latency
     ram_bytes: int | None = None
     budget: Budget = field(default_factory=Budget)
 

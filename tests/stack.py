@@ -104,7 +104,8 @@ def installed(
     behaviour: dict[str, FakeArtifact] | None = None,
     broken: dict[str, tuple[str, ...]] | None = None,
 ) -> None:
-    """Put the fake frontend and exporters into the registry."""
+    """Put the fake frontend and exporters into the registry; pictures, which take seconds, are not drawn."""
+    monkeypatch.setattr("edge_opt.results.report.front.svg", lambda report: "<svg/>")
     how = {**BEHAVIOUR, **(behaviour or {})}
     real = registry.load
     fakes = {("frontends", "keras"): FakeFrontend()} | {

@@ -67,16 +67,22 @@ def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
 @options.format
 @options.said
-def optimize(model: Path, data: Path, output: Path | None, threads: int | None, format: Any, **rest: Any) -> None:
+@click.pass_context
+def optimize(
+    ctx: click.Context, /, model: Path, data: Path, output: Path | None, threads: int | None, format: Any, **rest: Any
+) -> None:
     """Try recipes on MODEL, measure them on the target, keep the best.
 
-    Writes report.json, report.md, the artifacts and a bundle to the run folder.
+    Writes report.json, report.md, the artifacts and a bundle to the run folder. Exit code 1: no artifact keeps
+    every limit.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = output or Path("runs") / model.stem
     report = _optimize(quiet, verbose, model=model, data=data, output=output, threads=threads or 0, **rest)
     click.echo(render(report, format), nl=False)
     _where(report, output, quiet)
+    if any(finding.code == "EO210" for finding in report.findings):
+        ctx.exit(1)
 
 
 def _optimize(quiet: bool, verbose: bool, **arguments: Any) -> Report:
@@ -92,17 +98,16 @@ def _where(report: Report, output: Path, quiet: bool) -> None:
 @click.command()
 @click.argument("data", type=options.PATH)
 @click.argument("model", type=options.PATH, required=False)
-@options.seed
 @options.allow_code
 @options.said
-def init(data: Path, model: Path | None, seed: int, allow_code: bool, quiet: bool, verbose: bool, debug: bool) -> None:
+def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose: bool, debug: bool) -> None:
     """Write the preprocessing contract of DATA, and show ten pictures as MODEL will see them.
 
     With MODEL, the likely contracts are tried on labelled pictures and the one that its accuracy supports is written.
     An existing contract is kept and shown.
     """
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        made = api.init(data, model, seed=seed, allow_code=allow_code, watch=watch)
+        made = api.init(data, model, allow_code=allow_code, watch=watch)
         for finding in made.findings:
             watch.finding(finding)
     click.echo(f"contract: {made.path}\npictures: {made.preview}")
@@ -111,7 +116,14 @@ def init(data: Path, model: Path | None, seed: int, allow_code: bool, quiet: boo
 @click.command()
 @options.model
 @click.option("--to", default="", metavar="FORMAT,...", help="tflite, onnx, openvino; all of the target's, by default.")
-@options.recipes
+@click.option(
+    "-r",
+    "--recipe",
+    "recipes",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A recipe to make; repeat for more.  [default: float32]",
+)
 @click.option("-d", "--data", type=options.PATH, default=None, help="To calibrate static recipes on.")
 @options.target
 @click.option(
@@ -124,7 +136,7 @@ def init(data: Path, model: Path | None, seed: int, allow_code: bool, quiet: boo
 )
 @options.said
 @click.pass_context
-def convert(ctx: click.Context, model: Path, to: str, recipes: tuple[str, ...], format: str, **rest: Any) -> None:
+def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...], format: str, **rest: Any) -> None:
     """Make artifacts of MODEL, without measuring them. Each one is loaded and run once.
 
     What cannot be made is said with its reason, the others are written, and the exit code is 2.

@@ -159,14 +159,13 @@ def init(
     data: str | Path,
     model: str | Path | None = None,
     *,
-    seed: int = 0,
     allow_code: bool = False,
     watch: Watch = _silent,
 ) -> Initialized:
     """The preprocessing contract, written beside ``data`` unless it is there, and the picture of ten samples."""
     with closing(executor()) as workers:
         return initialize.initialize(
-            Path(data), Path(model) if model else None, seed=seed, allow_code=allow_code, executor=workers, watch=watch
+            Path(data), Path(model) if model else None, allow_code=allow_code, executor=workers, watch=watch
         )
 
 

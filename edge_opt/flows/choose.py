@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge_opt.flows.trials import accuracy_of
-from edge_opt.flows.workbench import Workbench
+from edge_opt.flows.workbench import Goal, Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import pair
 from edge_opt.types import Access, Accuracy, Certificate, Measured, Retimed, Step, Trial
@@ -17,39 +17,42 @@ _FINALISTS = 4
 def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """The trials of the front that may be handed over, best first, the baseline last.
 
-    Those whose latency cannot be told from the leader's in separate processes are timed against it in one process.
+    Those whose gain cannot be told from the leader's are timed against it in one process, whether or not the noise of
+    the rounds has left them on the front.
     """
-    front = set(pareto.front(trials, bench.request.target.budget))
-    able = [trial for trial in trials if trial.id in front or trial is trials[0]]
-    order = _order(bench, able)
-    close = pareto.near_ties(able, [trial.id for trial in order])[: _FINALISTS - 1]
-    if not close or bench.missing:
-        return order
+    order = _order(bench, trials)
+    close = pareto.near_ties(trials, [trial.id for trial in order], _goal(bench))[: _FINALISTS - 1]
+    front = {*pareto.front(trials, bench.request.target.budget), *close, bench.baseline.id}
+    if not close or bench.untimed:
+        return tuple(trial for trial in order if trial.id in front)
     leader = order[0]
-    sharper = {leader.id: leader}
-    for done, other in enumerate(trial for trial in order if trial.id in close):
-        bench.watch(Step(stage="tell apart", what=f"{leader.id} and {other.id}", done=done, total=len(close)))
+    sharper = {trial.id: trial for trial in trials}
+    for done, name in enumerate(close):
+        bench.watch(Step(stage="tell apart", what=f"{leader.id} and {name}", done=done, total=len(close)))
         ratio, _ = pair(
-            f"{other.id} against {leader.id}",
+            f"{name} against {leader.id}",
             bench.entry(leader),
-            bench.entry(other),
+            bench.entry(sharper[name]),
             bench.given.timing,
             bench.device,
             bench.run,
             threads=bench.request.threads,
             seed=bench.request.seed,
         )
-        sharper[other.id] = _scaled(other, leader, ratio.estimate)
-    ranked = {
-        trial.id: position for position, trial in enumerate(_order(bench, [sharper.get(one.id, one) for one in able]))
-    }
-    return tuple(sorted(order, key=lambda trial: ranked[trial.id]))
+        sharper[name] = _scaled(sharper[name], leader, ratio.estimate)
+    measured = {trial.id: trial for trial in trials}
+    return tuple(measured[trial.id] for trial in _order(bench, tuple(sharper.values())) if trial.id in front)
 
 
 def _order(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
     by_id = {trial.id: trial for trial in trials}
-    ids = pareto.order(trials, trials[0].id, bench.request.goal, bench.request.target.budget)
+    ids = pareto.order(trials, bench.baseline.id, _goal(bench), bench.request.target.budget)
     return tuple(by_id[one] for one in ids)
+
+
+def _goal(bench: Workbench) -> Goal:
+    """What the best one is best at: the size, where nothing could be timed."""
+    return "size" if bench.untimed else bench.request.goal
 
 
 def _scaled(trial: Trial, leader: Trial, faster: float) -> Trial:
@@ -78,18 +81,20 @@ def certify(bench: Workbench, order: Sequence[Trial], baseline: Trial) -> Certif
     Every look at that split goes into the ledger. The baseline stands last, so that there always is an answer.
     """
     reference = _certified_accuracy(bench, baseline)
+    labels = bench.given.splits.certification.labels.tolist()
     ledger: list[Access] = []
     for trial in order:
         bench.watch(Step(stage="certify", what=trial.id, done=len(ledger), total=len(order)))
         accuracy = reference if trial is baseline else _certified_accuracy(bench, trial)
         verdict = guard.judge(reference, accuracy, bench.request.target.budget.max_drop)
+        worst = guard.worst_class(reference, accuracy, labels, bench.given.summary.classes)
         ledger.append(Access(trial=trial.id, status=verdict.status))
         if verdict.status == "pass":
             break
     return Certificate(
         status=verdict.status,
         trial=trial.id,
-        verdict=verdict,
+        verdict=replace(verdict, findings=(*verdict.findings, worst)) if worst else verdict,
         baseline=reference,
         accuracy=accuracy,
         ledger=tuple(ledger),
@@ -109,7 +114,7 @@ def time_again(bench: Workbench, baseline: Trial, best: Trial) -> Retimed | None
 
     None where there is nothing to compare: the baseline is the best, or nothing can be timed here.
     """
-    if bench.missing or best.id == baseline.id:
+    if bench.untimed or best.id == baseline.id:
         return None
     bench.watch(Step(stage="time again", what=best.id, done=0, total=1))
     speed_up, taken = pair(

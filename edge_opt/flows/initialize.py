@@ -6,8 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edge_opt import registry
 from edge_opt.flows.prepare import classes_of, contract_of, frontend_of
 from edge_opt.inputs import dataset as datasets
@@ -30,7 +28,6 @@ def initialize(
     data_path: Path,
     model_path: Path | None,
     *,
-    seed: int,
     allow_code: bool,
     executor: registry.Executor,
     watch: Watch,
@@ -53,8 +50,7 @@ def initialize(
         contract, found = _supported(data_path, data, samples, model_path, executor, allow_code)
     path = preprocess.contract_path(data_path) if written else preprocess.write(contract, data_path)
     watch(Step(stage="init", what="drawing ten pictures", done=2, total=3))
-    ten = samples.take(np.random.default_rng(seed).permutation(len(samples))[:10])
-    drawn = preview.sheet(contract, ten, data.classes, path.with_suffix(".png"))
+    drawn = preview.sheet(contract, samples, data.classes, path.with_suffix(".png"))
     return Initialized(contract=contract, path=path, preview=drawn, findings=(*data.findings, *found))
 
 

@@ -59,7 +59,7 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
         best=best.id,
         certificate=certificate,
         retimed=retimed,
-        findings=findings(bench, trials),
+        findings=findings(bench, trials, best),
         versions=versions(trials),
         command=request.command,
         started=started,

@@ -19,7 +19,7 @@ from edge_opt.store import Run
 from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Step, TensorSpec, Watch
 
 # Enough labelled pictures to tell contracts apart: a wrong one costs 10 to 80 points, seldom fewer.
-_CONTRACT_SAMPLES = 300
+_CONTRACT_SAMPLES = 1000
 _TIMING_SAMPLES = 16
 
 

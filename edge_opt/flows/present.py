@@ -10,7 +10,7 @@ import numpy as np
 from edge_opt.flows.workbench import Workbench
 from edge_opt.results.export import python
 from edge_opt.results.report import render, write
-from edge_opt.stages import noise, plan
+from edge_opt.stages import noise, pareto, plan
 from edge_opt.stages.evaluate import evaluate
 from edge_opt.types import Finding, Measured, Report, Trial
 
@@ -27,15 +27,17 @@ _PACKAGES = (
     "nncf",
     "tf2onnx",
     "numpy",
+    "pillow",
 )
 
 
-def findings(bench: Workbench, trials: Sequence[Trial]) -> tuple[Finding, ...]:
+def findings(bench: Workbench, trials: Sequence[Trial], best: Trial) -> tuple[Finding, ...]:
     """Everything the reader of the report should know that is not the verdict of one trial."""
     return (
         *bench.given.findings,
         *plan.absent(bench.request.target),
         *(one for trial in trials for one in _parity(trial)),
+        *_limits(bench, best),
         *noise.check(trials, bench.baseline.id),
     )
 
@@ -51,6 +53,14 @@ def _parity(trial: Trial) -> tuple[Finding, ...]:
             code="EO401", level="error", message=message, hint="do not deploy it: the conversion changed the model"
         ),
     )
+
+
+def _limits(bench: Workbench, best: Trial) -> tuple[Finding, ...]:
+    """Whether what is handed over breaks a limit: then nothing that was tried keeps them all."""
+    if not pareto.over_budget(best, bench.request.target.budget):
+        return ()
+    message = f"nothing that was tried keeps every limit; '{best.id}' is handed over all the same"
+    return (Finding(code="EO210", level="error", message=message, hint="widen a limit, or start from a smaller model"),)
 
 
 def versions(trials: Sequence[Trial]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_opt.errors import EdgeOptError, StepFailed
 from edge_opt.flows.workbench import Workbench
-from edge_opt.stages import guard, plan
+from edge_opt.stages import guard, pareto, plan
 from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Split, evaluate, score
 from edge_opt.stages.optimize import begin, finish
@@ -88,9 +88,8 @@ def measure(
 ) -> tuple[dict[str, Measured | NotTimed], Failures]:
     """The latency of everything that answers, by id, in rounds together with the baseline."""
     sound = {one.id: one for one in candidates if one.id in accuracies}
-    if bench.missing:
-        reason = f"this machine has no {', '.join(bench.missing)}, which '{bench.request.target.name}' needs"
-        return dict.fromkeys(sound, NotTimed(reason=reason)), ()
+    if bench.untimed:
+        return dict.fromkeys(sound, NotTimed(reason=bench.untimed)), ()
     entries = {trial.id: bench.entry(trial) for trial in trials[:1]}
     entries |= {one.id: _entry(bench, one, artifacts[one.id]) for one in sound.values()}
     measured, broken = benchmark(
@@ -122,20 +121,34 @@ def judge(
 ) -> tuple[Trial, ...]:
     """The trials of these candidates, each one's accuracy paired with the baseline's: the first trial of all."""
     baseline = trials[0].accuracy if trials else accuracies[bench.baseline.id]
+    limit = bench.request.target.budget.max_drop
     return tuple(
-        Trial(
-            id=one.id,
-            recipe=one.recipe,
-            runtime=one.runtime,
-            options=one.options,
-            artifact=artifacts[one.id],
-            measured=timings[one.id],
-            accuracy=accuracies[one.id],
-            verdict=guard.judge(baseline, accuracies[one.id], bench.request.target.budget.max_drop),
+        _within_budget(
+            bench,
+            Trial(
+                id=one.id,
+                recipe=one.recipe,
+                runtime=one.runtime,
+                options=one.options,
+                artifact=artifacts[one.id],
+                measured=timings[one.id],
+                accuracy=accuracies[one.id],
+                verdict=guard.judge(baseline, accuracies[one.id], limit),
+            ),
         )
         for one in candidates
         if one.id in timings
     )
+
+
+def _within_budget(bench: Workbench, trial: Trial) -> Trial:
+    """``trial`` with its verdict extended to the limits of time, size and memory."""
+    over = pareto.over_budget(trial, bench.request.target.budget)
+    if not over:
+        return trial
+    certain = trial.verdict.status == "fail" or any(finding.level == "error" for finding in over)
+    verdict = replace(trial.verdict, status="fail" if certain else "unclear", findings=(*trial.verdict.findings, *over))
+    return replace(trial, verdict=verdict)
 
 
 def _entry(bench: Workbench, candidate: Candidate, artifact: Artifact) -> Entry:

@@ -61,7 +61,7 @@ class Workbench:
     executor: registry.Executor
     watch: Watch
     isa: Sequence[str]  # of the device
-    missing: Sequence[str]  # instruction sets of the target that the device lacks: then nothing is timed
+    untimed: str  # why nothing can be timed on this device for the target; "" where it can
     baseline: Candidate
 
     def entry(self, trial: Trial) -> Entry:
@@ -94,6 +94,6 @@ def open_workbench(
         executor=executor,
         watch=watch,
         isa=isa,
-        missing=targets.missing(request.target, isa),
+        untimed=targets.mismatch(request.target, isa),
         baseline=baseline,
     )

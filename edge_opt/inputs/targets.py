@@ -13,7 +13,7 @@ from edge_opt.inputs.embedded import shared_path
 from edge_opt.types import Budget, Target
 from edge_opt.units import parse_bytes, parse_duration_ns, parse_fraction
 
-_KEYS = ("description", "device", "formats", "runtimes", "threads", "isa", "ram", "budget")
+_KEYS = ("description", "device", "formats", "runtimes", "threads", "isa", "isa_absent", "ram", "budget")
 _BUDGET = ("max_drop", "max_latency", "max_size", "max_memory")
 
 
@@ -35,10 +35,21 @@ def load(name_or_file: str) -> Target:
     return _from_file(shared_path("targets") / f"{name_or_file}.toml")
 
 
-def missing(target: Target, isa: Iterable[str]) -> tuple[str, ...]:
-    """The instruction sets that ``target`` asks for and ``isa`` lacks; alternatives stand as one, ``a|b``."""
+def mismatch(target: Target, isa: Iterable[str]) -> str:
+    """Why a machine with ``isa`` cannot stand for ``target``, in a sentence; "" where it can.
+
+    It may lack instruction sets (alternatives stand as one, ``a|b``), or have some that no runtime can be kept from.
+    """
     present = set(isa)
-    return tuple(wanted for wanted in target.isa if present.isdisjoint(wanted.split("|")))
+    lacking = [wanted for wanted in target.isa if present.isdisjoint(wanted.split("|"))]
+    if lacking:
+        return (
+            f"this machine has no {', '.join(one.replace('|', ' or ') for one in lacking)}, which '{target.name}' needs"
+        )
+    extra = [unwanted for unwanted in target.isa_absent if unwanted in present]
+    if extra:
+        return f"this machine has {', '.join(extra)}, which '{target.name}' lacks: its latencies would be too good"
+    return ""
 
 
 def _from_file(path: Path) -> Target:
@@ -51,7 +62,8 @@ def _from_file(path: Path) -> Target:
         formats=_some(document, "formats", registry.names("exporters")),
         runtimes=_some(document, "runtimes", registry.names("runtimes")),
         threads=_threads(document),
-        isa=_isa(document),
+        isa=_isa(document, "isa"),
+        isa_absent=_isa(document, "isa_absent"),
         ram_bytes=document.quantity("ram", parse_bytes, "8GB"),
         budget=_budget(document.sub("budget")),
     )
@@ -71,10 +83,10 @@ def _threads(document: fields.Fields) -> tuple[int, ...]:
     return tuple(int(number) for number in found)
 
 
-def _isa(document: fields.Fields) -> tuple[str, ...]:
-    found = document.texts("isa", (), ())
+def _isa(document: fields.Fields, key: str) -> tuple[str, ...]:
+    found = document.texts(key, (), ())
     if not all(re.fullmatch(r"[a-z0-9_.]+(\|[a-z0-9_.]+)*", item) for item in found):
-        raise document.error("isa", 'a list of flags as Linux spells them, alternatives as "avx512_vnni|avx_vnni"')
+        raise document.error(key, 'a list of flags as Linux spells them, alternatives as "avx512_vnni|avx_vnni"')
     return found
 
 

@@ -1,13 +1,13 @@
 """Which trials nothing beats, and in which order they deserve to be handed over.
 
-A trial is *eligible* when it was timed, did not fail its verdict, and keeps the budget. The front holds the eligible
-trials that no other one equals or beats in latency, size and accuracy at once.
+A trial is *eligible* when it did not fail its verdict and keeps the budget. The front holds the eligible trials that no
+other one equals or beats in latency, size and accuracy at once; where nothing was timed, in size and accuracy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from edge_opt import stats, units
@@ -21,8 +21,8 @@ NO_LIMITS = Budget()
 
 
 def eligible(trial: Trial, budget: Budget = NO_LIMITS) -> bool:
-    """Whether ``trial`` was timed, did not fail its verdict and keeps ``budget``."""
-    return trial.verdict.status != "fail" and isinstance(trial.measured, Measured) and not over_budget(trial, budget)
+    """Whether ``trial`` did not fail its verdict and keeps ``budget``."""
+    return trial.verdict.status != "fail" and not over_budget(trial, budget)
 
 
 def over_budget(trial: Trial, budget: Budget) -> tuple[Finding, ...]:
@@ -63,53 +63,40 @@ def order(trials: Sequence[Trial], baseline_id: str, goal: Goal, budget: Budget 
     for trial in trials:
         if trial.id == baseline_id or not eligible(trial, budget):
             continue
-        sure, likely = _gain(trial, baseline, goal)
-        if sure > 1:
-            ranked.append((-likely, _costs(trial), trial.id))
+        gain = _gain(trial, baseline, goal)
+        if gain.low > 1:
+            ranked.append((-gain.estimate, _costs(trial), trial.id))
     return (*(name for _, _, name in sorted(ranked)), baseline_id)
 
 
-def near_ties(trials: Sequence[Trial], ordered: Sequence[str]) -> tuple[str, ...]:
-    """The candidates of ``ordered`` whose speed-up interval reaches the leader's: rounds cannot tell them apart.
+def near_ties(trials: Sequence[Trial], ordered: Sequence[str], goal: Goal) -> tuple[str, ...]:
+    """The candidates of ``ordered`` whose gain under ``goal`` reaches the leader's: rounds cannot tell them apart.
 
     The leader itself and the baseline, which closes ``ordered``, are not among them.
     """
-    speed_ups = {trial.id: trial.measured.speed_up for trial in trials if isinstance(trial.measured, Measured)}
-    leader = speed_ups.get(ordered[0]) if len(ordered) > 1 else None
-    if leader is None:
+    by_id = {trial.id: trial for trial in trials}
+    baseline = by_id[ordered[-1]]
+    gains = {name: _gain(by_id[name], baseline, goal) for name in ordered[:-1]}
+    if goal == "size" or len(gains) < 2:
         return ()
-    return tuple(
-        name
-        for name in ordered[1:-1]
-        if (other := speed_ups.get(name)) is not None and other.high >= leader.low and other.low <= leader.high
-    )
+    leader = gains[ordered[0]]
+    return tuple(name for name in ordered[1:-1] if gains[name].high >= leader.low)
 
 
-def settle(ordered: Sequence[str], against_leader: Mapping[str, Interval]) -> tuple[str, ...]:
-    """``ordered`` with the near ties put right: ``against_leader[id]`` is how many times faster than the leader it is.
-
-    Leader and ties come first, fastest first; a tie that is not shown to be faster or slower keeps its place beside
-    the leader by its estimate. The others keep their order.
-    """
-    if not against_leader:
-        return tuple(ordered)
-    speed = {ordered[0]: 1.0, **{name: interval.estimate for name, interval in against_leader.items()}}
-    tied = [name for name in ordered if name in speed]
-    rest = [name for name in ordered if name not in speed]
-    return (*sorted(tied, key=lambda name: -speed[name]), *rest)
-
-
-def _gain(trial: Trial, baseline: Trial, goal: Goal) -> tuple[float, float]:
-    """How many times better than the baseline, at the lower bound and at the estimate; 0 where it is not known."""
+def _gain(trial: Trial, baseline: Trial, goal: Goal) -> Interval:
+    """How many times better than the baseline under ``goal``; 0 where it is not known."""
     smaller = baseline.artifact.size_bytes / max(trial.artifact.size_bytes, 1)
     if goal == "size":
-        return smaller, smaller
+        return Interval(low=smaller, estimate=smaller, high=smaller)
     speed_up = trial.measured.speed_up if isinstance(trial.measured, Measured) else None
     if speed_up is None or speed_up.confidence < LEAST_CONFIDENCE:
-        return 0.0, 0.0
+        return Interval(low=0.0, estimate=0.0, high=0.0)
     if goal == "latency":
-        return speed_up.low, speed_up.estimate
-    return math.sqrt(max(speed_up.low, 0.0) * smaller), math.sqrt(speed_up.estimate * smaller)
+        return speed_up
+    low, estimate, high = (
+        math.sqrt(max(ratio, 0.0) * smaller) for ratio in (speed_up.low, speed_up.estimate, speed_up.high)
+    )
+    return Interval(low=low, estimate=estimate, high=high)
 
 
 def _costs(trial: Trial) -> tuple[float, int, float]:

@@ -106,4 +106,4 @@ def test_the_order_does_not_depend_on_the_order_of_the_trials(given_trials: tupl
 @given(trials())
 def test_near_ties_are_neither_the_leader_nor_the_baseline(given_trials: tuple[Trial, ...]) -> None:
     ordered = pareto.order(given_trials, "baseline", "latency")
-    assert set(pareto.near_ties(given_trials, ordered)) <= set(ordered[1:-1])
+    assert set(pareto.near_ties(given_trials, ordered, "latency")) <= set(ordered[1:-1])

@@ -37,13 +37,22 @@ def test_equal_trials_stay_on_the_front_together() -> None:
     assert pareto.front([trial("one", 20_000, 10), trial("two", 20_000, 10)]) == ("one", "two")
 
 
-def test_what_failed_or_was_not_timed_is_neither_on_the_front_nor_in_the_order() -> None:
+def test_what_failed_is_neither_on_the_front_nor_in_the_order() -> None:
     failed = trial("failed", 10_000, 10, verdict=a_verdict("fail"))
-    untimed = trial("untimed", 10_000, 10, measured=NotTimed(reason="no such CPU"))
     unclear = trial("unclear", 50_000, 500_000, verdict=a_verdict("unclear"))
-    trials = [BASELINE, failed, untimed, unclear]
+    trials = [BASELINE, failed, unclear]
     assert pareto.front(trials) == ("baseline", "unclear")
     assert pareto.order(trials, "baseline", "latency") == ("unclear", "baseline")
+
+
+def test_where_nothing_was_timed_the_front_is_of_size_and_accuracy_and_nothing_is_called_faster() -> None:
+    untimed = NotTimed(reason="no such CPU")
+    small = trial("small", 10_000, 10, 1_400, measured=untimed)
+    large = trial("large", 10_000, 20, measured=untimed)
+    trials = [replace(BASELINE, measured=untimed), small, large]
+    assert pareto.front(trials) == ("small",)
+    assert pareto.order(trials, "baseline", "size") == ("small", "large", "baseline")
+    assert pareto.order(trials, "baseline", "latency") == ("baseline",)
 
 
 def test_the_goal_decides_the_order_and_the_baseline_closes_it() -> None:
@@ -125,12 +134,14 @@ def test_near_ties_are_those_whose_interval_reaches_the_leaders() -> None:
     ]
     ordered = pareto.order(trials, "baseline", "latency")
     assert ordered == ("leader", "close", "far", "baseline")
-    assert pareto.near_ties(trials, ordered) == ("close",)
-    assert pareto.near_ties(trials, ("baseline",)) == ()
+    assert pareto.near_ties(trials, ordered, "latency") == ("close",)
+    assert pareto.near_ties(trials, ordered, "size") == ()
+    assert pareto.near_ties(trials, ("baseline",), "latency") == ()
 
 
-def test_a_tie_that_proves_faster_in_one_process_takes_the_lead() -> None:
-    ordered = ("leader", "close", "slower", "far", "baseline")
-    against = {"close": an_interval((1.01, 1.02, 1.03)), "slower": an_interval((0.9, 0.91, 0.92))}
-    assert pareto.settle(ordered, against) == ("close", "leader", "slower", "far", "baseline")
-    assert pareto.settle(ordered, {}) == ordered
+def test_a_smaller_one_ties_with_a_faster_one_where_the_balance_says_so() -> None:
+    fast, small = trial("fast", 20_000, 400_000, spread=0.05), trial("small", 25_000, 320_000, spread=0.05)
+    trials = [BASELINE, fast, small]
+    ordered = pareto.order(trials, "baseline", "balanced")
+    assert pareto.near_ties(trials, ordered, "balanced") == (ordered[1],)
+    assert pareto.near_ties(trials, ("fast", "small", "baseline"), "latency") == ()

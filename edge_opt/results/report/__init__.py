@@ -8,7 +8,7 @@ from typing import Literal
 from edge_opt.errors import MissingPackage
 from edge_opt.results.report import front, markdown, raw, text
 from edge_opt.store import room
-from edge_opt.types import Report
+from edge_opt.types import Measured, Report
 
 Format = Literal["text", "md", "csv", "json"]
 PICTURE = "front.svg"
@@ -26,11 +26,18 @@ def render(report: Report, format: Format, *, picture: str = "") -> str:
 def write(report: Report, folder: Path) -> tuple[Path, ...]:
     """The files written to ``folder``: ``report.md`` and, where the extra ``report`` is installed, ``front.svg``."""
     with room(folder):
-        try:
-            (folder / PICTURE).write_text(front.svg(report), encoding="utf-8")
-            drawn = True
-        except MissingPackage:  # the document itself then says how to get the picture
-            drawn = False
+        drawn = _drawn(report, folder / PICTURE)
         document = folder / "report.md"
         document.write_text(render(report, "md", picture=PICTURE if drawn else ""), encoding="utf-8")
     return (document, folder / PICTURE) if drawn else (document,)
+
+
+def _drawn(report: Report, path: Path) -> bool:
+    """Whether the front could be drawn to ``path``: the document says how to get the picture where it is missing."""
+    if not any(isinstance(trial.measured, Measured) for trial in report.trials):
+        return False
+    try:
+        path.write_text(front.svg(report), encoding="utf-8")
+    except MissingPackage:
+        return False
+    return True

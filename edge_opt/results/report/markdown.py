@@ -83,7 +83,7 @@ def _front(report: Report, picture: str) -> Iterator[str]:
     yield ""
     if picture:
         yield f"![Latency and size of every trial, and the front]({picture})"
-    else:
+    elif any(isinstance(trial.measured, Measured) for trial in front):
         yield "There is no picture of it here: `pip install 'edge-opt[report]'` installs what draws `front.svg`."
 
 
