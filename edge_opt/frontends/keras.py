@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_opt.errors import ModelError
+from edge_opt.errors import EdgeOptError, ModelError
 from edge_opt.nets import archive, describe, frameworks, freeze, trust
 from edge_opt.nets.archive import Archive
 from edge_opt.types import Model, TensorSpec
@@ -120,7 +120,9 @@ def _load(path: Path, allow_code: bool) -> tuple[Literal["keras", "tf_keras"], A
     saved = archive.read(path)
     # what a model is compiled with never runs here, and a loss of one's own is no reason to refuse
     config = {key: value for key, value in saved.config.items() if key != "compile_config"}
-    suspects = tuple(trust.in_config(config)) or tuple(trust.in_config(config, _known_names()))
+    suspects = tuple(trust.in_config(config))
+    if not suspects and (saved.container == "h5" or saved.is_keras_2):
+        suspects = tuple(trust.in_config(config, _known_names()))
     if suspects and not allow_code:
         raise ModelError(
             f"'{path.name}' carries code: {suspects[0].what}",
@@ -130,11 +132,15 @@ def _load(path: Path, allow_code: bool) -> tuple[Literal["keras", "tf_keras"], A
     orders: tuple[Literal["keras", "tf_keras"], ...] = (
         ("tf_keras", "keras") if saved.is_keras_2 else ("keras", "tf_keras")
     )
+    if "hard_sigmoid" in str(config):
+        orders = orders[:1]  # the other Keras has another function of that name, and would be wrong without a word
     errors: list[Exception] = []
     with _under_its_suffix(path, saved) as file:
         for framework in orders:
             try:
                 return framework, _load_by(framework, file, saved, custom, allow_code)
+            except (EdgeOptError, MemoryError):
+                raise
             except Exception as error:  # a framework raises whatever it likes at a file that it did not write
                 errors.append(error)
     raise ModelError(

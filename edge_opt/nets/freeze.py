@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,12 +180,17 @@ def identifier(name: str, default: str) -> str:
 
 @contextlib.contextmanager
 def wrapped(what: str, hint: str) -> Iterator[None]:
-    """Turn whatever a framework raises inside into a ModelError: ``what``, then the framework's own first line."""
+    """Turn whatever a framework raises inside into a ModelError: ``what``, then the framework's own first line.
+
+    A full disk stays an OSError, as it is no fault of the model.
+    """
     try:
         yield
     except (EdgeOptError, MemoryError):
         raise
     except Exception as error:
+        if "No space left on device" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise ModelError(f"{what}: {first_line(error)}", hint) from error
 
 

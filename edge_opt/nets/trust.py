@@ -82,41 +82,52 @@ def in_config(config: Any, known: Collection[str] = ()) -> Iterator[Suspect]:
 def _in_object(config: dict[str, Any], known: Collection[str]) -> Iterator[Suspect]:
     name: str = config["class_name"]
     inner = config.get("config")
-    module, registered = config.get("module") or "", config.get("registered_name") or ""
-    label = inner.get("name", "") if isinstance(inner, dict) else ""
-    at = f"the layer '{label}' is " if isinstance(label, str) and label else ""
-    if name in _CARRIERS:
-        yield Suspect(what=f"{at}{_CARRIERS[name]}", class_name=name)
+    module, registered = str(config.get("module") or ""), str(config.get("registered_name") or "")
+    label = inner.get("name") if isinstance(inner, dict) else None
+    at = f"the layer '{label}' is " if label else ""
+    if name.split(".")[-1] in _CARRIERS:
+        yield Suspect(what=f"{at}{_CARRIERS[name.split('.')[-1]]}", class_name=name)
     elif name in _CALLS:
         function = _called(inner)
         if name != "TFOpLambda" or not _computes(function):
             yield Suspect(what=f"{at}a call of '{function}'", class_name=name)
-    elif name == "function" and module in {"", "builtins"}:
-        if not isinstance(inner, str) or hasattr(builtins, inner):
-            yield Suspect(what=f"a call of Python's own '{inner}'", class_name=name)
-    elif ">" in (registered or name) and not _is_kerases((registered or name).split(">")[0]):
+    elif name == "function":
+        if not _is_keras_function(module, inner):
+            yield Suspect(what=f"a call of '{'.'.join(filter(None, [module, str(inner)]))}'", class_name=name)
+    elif not _is_keras_class(module, name, registered) or (known and not module and not _is_known(name, inner, known)):
+        # a class that is registered under a name of its own is found by that name
+        shown = registered if ">" in registered else ".".join(filter(None, [module, name]))
         yield Suspect(
-            what=f"{at}a '{registered or name}', which is not Keras' own",
+            what=f"{at}a '{shown}', which is not Keras' own",
             class_name=name,
             module=module,
             registered_name=registered or name,
         )
-    elif module and not _is_kerases(module):
-        yield Suspect(
-            what=f"{at}a '{module}.{name}', which is not Keras' own",
-            class_name=name,
-            module=module,
-            registered_name=registered,
-        )
-    elif known and not module and inner is not None and not name.startswith("__") and name not in known:
-        yield Suspect(
-            what=f"{at}a '{name}', which is not Keras' own", class_name=name, registered_name=registered or name
-        )
 
 
-def _is_kerases(module: str) -> bool:
+def _is_keras_class(module: str, name: str, registered: str) -> bool:
+    package = (registered or name).rpartition(">")[0]
+    # a dot in a name would lead on to another module
+    return "." not in name and (not module or _is_network_module(module)) and package in {"", "keras", "tf_keras"}
+
+
+def _is_keras_function(module: str, name: Any) -> bool:
+    if not isinstance(name, str) or not name.isidentifier():
+        return False
+    # Keras writes `builtins` for its own activations and losses; Python's are not meant
+    return not hasattr(builtins, name) if module in {"", "builtins"} else "." in module and _is_network_module(module)
+
+
+def _is_network_module(module: str) -> bool:
     package, *parts = [part for part in module.split(".") if part not in {"src", "api", "_tf_keras", "v2"}]
-    return package in {"keras", "tf_keras", "builtins"} and (not parts or parts[0] in _NETWORK_PARTS)
+    return package in {"keras", "tf_keras"} and (not parts or parts[0] in _NETWORK_PARTS)
+
+
+def _is_known(name: str, inner: Any, known: Collection[str]) -> bool:
+    # old files number their classes: BatchNormalizationV1
+    return (
+        inner is None or name.startswith("__") or name in known or name.removesuffix("V1").removesuffix("V2") in known
+    )
 
 
 def _called(inner: Any) -> str:
