@@ -92,6 +92,8 @@ class FakeDevice:
                 for which in draw.sample((0, 1), 2)
             ]
             return {**shared, "artifacts": described, "blocks": blocks}
+        if job["mode"] == "describe":
+            return {**shared, **described[0]}
         if job["mode"] == "predict":
             return {**shared, **described[0], "outputs": self._predict(scripts[0], job), "peak_rss_bytes": 34 * 2**20}
         return {

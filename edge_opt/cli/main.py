@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from edge_opt import __version__
-from edge_opt.errors import EdgeOptError
+from edge_opt.errors import EdgeOptError, UnknownName
 
 COMMANDS = {
     "demo": ("run:demo", "Run the main job on the embedded model and data."),
@@ -32,10 +32,10 @@ class Commands(click.Group):
         """The names, in the order of the work."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """The command of that name, imported now. Raises UnknownName."""
         if cmd_name not in COMMANDS:
-            return None
+            raise UnknownName.among("command", cmd_name, COMMANDS)
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(f"edge_opt.cli.{module}"), name)
         return command

@@ -20,7 +20,7 @@ from edge_opt.inputs import targets as target_table
 from edge_opt.results.report import render, tables
 from edge_opt.results.report.tables import Column
 from edge_opt.store import dump
-from edge_opt.types import Interval, Recipe, Target
+from edge_opt.types import Interval, Measured, Recipe, Target
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -43,20 +43,19 @@ def report(run: Path, format: Any) -> None:
 def targets(name: str | None, format: str) -> None:
     """List the target profiles, or show the one called NAME (or in the file NAME)."""
     found = [target_table.load(one) for one in ([name] if name else target_table.names())]
-    rows = [
-        {
-            "target": one.name,
-            "device": one.device,
+    if format == "json":
+        click.echo(_json(found[0] if name else found))
+        return
+    for one in found:
+        facts = {
             "formats": ", ".join(one.formats),
             "runtimes": ", ".join(one.runtimes),
             "threads": ", ".join(map(str, one.threads)),
-            "needs": ", ".join(one.isa) or "-",
+            "needs": ", ".join(flag.replace("|", " or ") for flag in one.isa),
+            "lacks": ", ".join(one.isa_absent),
             "limits": _limits(one),
-            "description": one.description,
         }
-        for one in found
-    ]
-    _print(rows, dump(found[0] if name else found), format, left=True)
+        _entry(one.name, one.description, facts)
 
 
 @click.command()
@@ -65,12 +64,25 @@ def targets(name: str | None, format: str) -> None:
 def recipes(name: str | None, format: str) -> None:
     """List the recipes and the formats that have them, or show the one called NAME (or in the file NAME)."""
     found = [recipe_table.load(one) for one in ([name] if name else recipe_table.names())]
-    rows = [{"recipe": one.name, "formats": _formats(one), "description": one.description} for one in found]
-    _print(rows, dump(found[0] if name else found), format, left=True)
+    if format == "json":
+        click.echo(_json(found[0] if name else found))
+        return
+    for one in found:
+        _entry(one.name, one.description, {"formats": _formats(one)})
+
+
+def _entry(name: str, description: str, facts: Mapping[str, str]) -> None:
+    """One entry of a list: its name, what it is, and the facts that it has."""
+    click.echo(click.style(name, bold=True))
+    click.echo(click.wrap_text(description, width=100, initial_indent="  ", subsequent_indent="  "))
+    for title, text in facts.items():
+        if text:
+            click.echo(f"  {title}: {text}")
 
 
 def print_benched(rows: Sequence[Benched], format: str) -> None:
     """The measured artifacts as a table; the raw samples are in the JSON."""
+    unit = units.time_unit(min(one.measured.median_ns for one in rows))
     _print(
         [
             {
@@ -78,17 +90,15 @@ def print_benched(rows: Sequence[Benched], format: str) -> None:
                 "runtime": one.measured.runtime_version,
                 "threads": str(one.measured.threads),
                 "size": units.format_bytes(one.size_bytes),
-                "latency": _spread(one.measured.median_ns, one.measured.half_iqr_ns),
-                "p90": units.format_duration(one.measured.p90_ns),
+                f"latency {unit}": units.format_time(one.measured.median_ns, unit, one.measured.half_iqr_ns),
+                f"p90 {unit}": units.format_time(one.measured.p90_ns, unit),
                 "load": units.format_duration(one.measured.load_ns),
                 "memory": units.format_bytes(one.measured.memory_bytes),
-                "speed-up": tables.speed_up(one.measured.speed_up)
-                if one.measured.speed_up
-                else units.format_ratio(1.0),
+                "speed-up": _speed_up(one.measured),
             }
             for one in rows
         ],
-        dump(list(rows)),
+        list(rows),
         format,
     )
 
@@ -109,7 +119,7 @@ def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
             }
             for position, one in enumerate(rows)
         ],
-        dump(list(rows)),
+        list(rows),
         format,
     )
 
@@ -127,7 +137,7 @@ def print_converted(made: Converted, format: str) -> None:
             }
             for one in made.artifacts
         ],
-        dump(made),
+        made,
         format,
         left=True,
     )
@@ -140,7 +150,7 @@ def print_converted(made: Converted, format: str) -> None:
 def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
     """``rows`` as a table, or ``raw`` as JSON; in a text, names stand to the left and numbers to the right."""
     if format == "json":
-        click.echo(json.dumps(raw, separators=(",", ":"), ensure_ascii=False))
+        click.echo(_json(raw))
     elif format == "csv":
         out = io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
@@ -155,8 +165,12 @@ def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
         click.echo("\n".join(tables.draw(columns, rule=format == "md")))
 
 
-def _spread(value_ns: float, half_ns: float) -> str:
-    return f"{units.format_duration(value_ns)} ± {units.format_duration(half_ns)}"
+def _json(noun: Any) -> str:
+    return json.dumps(dump(noun), separators=(",", ":"), ensure_ascii=False)
+
+
+def _speed_up(measured: Measured) -> str:
+    return tables.speed_up(measured.speed_up) if measured.speed_up else units.format_ratio(1.0)
 
 
 def _between(interval: Interval) -> str:

@@ -20,6 +20,7 @@ from edge_opt.store import parse, read_json
 from edge_opt.types import Budget, Finding, Outline, Recipe, Report, Step, Target, Watch
 
 _STEP_TIMEOUT_S = 1800.0
+_WORKERS = 2  # a conversion keeps about one core busy, and TensorFlow takes a gigabyte
 
 
 def _silent(_: Outline | Step | Finding) -> None:
@@ -184,7 +185,7 @@ def device(target: Target) -> registry.Device:
 
 def executor() -> registry.Executor:
     """Where conversions and other heavy work run."""
-    found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, memory_bytes=None)
+    found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, workers=_WORKERS)
     return found
 
 

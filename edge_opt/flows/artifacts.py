@@ -147,7 +147,9 @@ def _calibration(
 
 def _exports(recipes: Sequence[Recipe], target: Target) -> tuple[Candidate, ...]:
     """One candidate for each file that the recipes make; raises InputError where the formats have none of them."""
-    found = {one.export_id: one for recipe in recipes for one in reversed(plan.ways(recipe, target, isa=()))}
+    found: dict[str, Candidate] = {}
+    for one in (way for recipe in recipes for way in plan.ways(recipe, target, isa=())):
+        found.setdefault(one.export_id, one)
     if not found:
         names, formats = ", ".join(one.name for one in recipes), ", ".join(target.formats)
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a job asks for: latencies of one artifact, of two by turns, or the outputs for every sample."""
+"""What a job asks for: latencies of one artifact, of two by turns, outputs for every sample, or a description."""
 
 from __future__ import annotations
 
@@ -117,6 +117,11 @@ def predict(job: Job, load: Load) -> dict[str, Any]:
     np.save(part, found)
     os.replace(part, out)
     return {**loaded.described(), "outputs": str(out), "peak_rss_bytes": memory.peak_bytes()}
+
+
+def describe(job: Job, load: Load) -> dict[str, Any]:
+    """The artifact's description alone: nothing is run."""
+    return load(0).described()
 
 
 def _feeds(loaded: Loaded, rows: Any, job: Job) -> Iterator[list[Any]]:

@@ -24,8 +24,8 @@ else:
 
 PROTOCOL = 1
 RUNTIMES = {"litert": "litert.py", "onnxruntime": "ort.py", "openvino": "ov.py"}
-_MODES = {"time": modes.time_one, "pair": modes.pair, "predict": modes.predict}
-_ARTIFACTS = {"time": 1, "pair": 2, "predict": 1}
+_MODES = {"time": modes.time_one, "pair": modes.pair, "predict": modes.predict, "describe": modes.describe}
+_ARTIFACTS = {"time": 1, "pair": 2, "predict": 1, "describe": 1}
 _FILES = {"time": (), "pair": (), "predict": ("inputs", "outputs")}
 _LONGEST = 300
 
@@ -62,7 +62,7 @@ def _check(job: dict[str, Any], mode: str) -> None:
     artifacts = job.get("artifacts", ())
     if len(artifacts) != _ARTIFACTS[mode]:
         raise JobError("job", f"mode '{mode}' takes {_ARTIFACTS[mode]} of 'artifacts', not {len(artifacts)}")
-    absent = [name for name in _FILES[mode] if name not in job]
+    absent = [name for name in _FILES.get(mode, ()) if name not in job]
     absent += [name for artifact in artifacts for name in ("path", "runtime") if name not in artifact]
     if absent:
         raise JobError("job", f"mode '{mode}' needs '{absent[0]}'")
