@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_opt.nets import frameworks
 from edge_opt.nets.canonical import canonical
-from edge_opt.nets.conversion import calibration, converting, imported, kept, require
+from edge_opt.nets.conversion import calibration, converting, imported, kept, phrase, require
 from edge_opt.types import Quantization
 
 _FILE = "model.onnx"
@@ -43,7 +43,7 @@ class OnnxExporter:
         require(self.format, quantization, variant, self.variants(quantization))
         source = kept(saved_model, "float32.onnx", lambda to: _float32(saved_model, to))
         path = out / _FILE
-        with converting("ONNX Runtime", f"a {quantization.mode} .onnx"):
+        with converting("ONNX Runtime", f"ONNX ({phrase(quantization)})"):
             if quantization.mode == "none":
                 path.write_bytes(source.read_bytes())
             elif quantization.mode == "float16":
@@ -88,7 +88,7 @@ def _save(model: Any, path: Path) -> None:
 
 def _float32(saved_model: Path, path: Path) -> None:
     """Convert, then let ONNX Runtime fold constants and batch normalisation: a clean graph quantizes better."""
-    with converting("tf2onnx", "a float32 .onnx"), tempfile.TemporaryDirectory() as folder:
+    with converting("tf2onnx", "ONNX (float32)"), tempfile.TemporaryDirectory() as folder:
         raw, folded = Path(folder) / "raw.onnx", Path(folder) / "folded.onnx"
         converted, ports = _converted(saved_model)
         _onnx().save(converted, str(raw))
@@ -208,7 +208,7 @@ def _static(source: Path, path: Path, quantization: Quantization, variant: str, 
     tool.quantize_static(
         str(source),
         str(path),
-        _Reader(port.name, calibration(samples)),
+        _Reader(port.name, iter(calibration(samples))),
         quant_format=tool.QuantFormat.QDQ,
         per_channel=quantization.granularity == "per_channel",
         activation_type=kinds[variant],

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_opt.nets.conversion import calibration, converting, imported, require
+from edge_opt.nets.conversion import calibration, converting, imported, phrase, require
 from edge_opt.types import Quantization
 
 _FILE = "model.xml"
@@ -38,14 +38,15 @@ class OpenVINOExporter:
     ) -> Path:
         """Write ``model.xml`` and ``model.bin`` into ``out`` and return the path of the former."""
         require(self.format, quantization, variant, self.variants(quantization))
-        with converting("OpenVINO", f"a {quantization.mode} model"):
+        with converting("OpenVINO", f"its own format ({phrase(quantization)})"):
             openvino = _quiet("openvino", "exporting to OpenVINO")
             model = openvino.convert_model(str(saved_model))
             # names the folder that the SavedModel lay in, which is nobody's business and differs from run to run
             del model.rt_info["conversion_parameters"]
-            if quantization.mode in ("weight_only", "static"):
-                model = _quantized(model, quantization, samples)
             _number(model)
+            if quantization.mode in ("weight_only", "static"):
+                model = _quantized(model, quantization, samples)  # names what it adds after what is there
+                _number(model)
             openvino.save_model(model, str(out / _FILE), compress_to_fp16=quantization.mode == "float16")
         return out / _FILE
 
@@ -61,7 +62,7 @@ def _quantized(model: Any, quantization: Quantization, samples: NDArray[Any]) ->
     nncf = _quiet("nncf", _PURPOSE)
     if quantization.mode == "weight_only":
         return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
-    batches = list(calibration(samples))
+    batches = calibration(samples)
     advanced = imported("nncf.quantization.advanced_parameters", "nncf", "openvino", _PURPOSE)
     ranges = imported("nncf.quantization.range_estimator", "nncf", "openvino", _PURPOSE)
     return nncf.quantize(
@@ -78,11 +79,10 @@ def _quantized(model: Any, quantization: Quantization, samples: NDArray[Any]) ->
 
 
 def _number(model: Any) -> None:
-    """Number the nodes that NNCF and OpenVINO named by a counter, so that equal models are equal files."""
+    """Number the nodes that OpenVINO and NNCF named by a counter, so that equal models are equal files."""
     for place, node in enumerate(model.get_ordered_ops()):
-        kind = node.get_type_name()
-        if re.fullmatch(rf"{re.escape(kind)}_\d+", node.get_friendly_name()):
-            node.set_friendly_name(f"{kind}_{place}")
+        if re.fullmatch(r"[A-Z][A-Za-z]+_\d+", node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}_{place}")
 
 
 exporter = OpenVINOExporter()

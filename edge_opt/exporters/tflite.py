@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_opt.nets import frameworks
-from edge_opt.nets.conversion import calibration, converting, imported, kept, require
+from edge_opt.nets.conversion import calibration, converting, imported, kept, phrase, require
 from edge_opt.types import Quantization
 
 _FILE = "model.tflite"
@@ -43,13 +43,13 @@ class TFLiteExporter:
         elif quantization.mode == "none":
             path.write_bytes(kept(saved_model, "float32.tflite", lambda to: _float32(saved_model, to)).read_bytes())
         else:
-            with converting("TensorFlow Lite's converter", f"a {quantization.mode} .tflite"):
+            with converting("TensorFlow Lite's converter", f"TFLite ({phrase(quantization)})"):
                 path.write_bytes(_quantized(saved_model, quantization, samples))
         return path
 
 
 def _float32(saved_model: Path, path: Path) -> None:
-    with converting("TensorFlow Lite's converter", "a float32 .tflite"):
+    with converting("TensorFlow Lite's converter", "TFLite (float32)"):
         path.write_bytes(_converter(saved_model).convert())
 
 
@@ -69,7 +69,7 @@ def _quantized(saved_model: Path, quantization: Quantization, samples: NDArray[A
         # (FULLY_CONNECTED, version 12). One scale a tensor costs neither time nor accuracy; convolutions keep theirs.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     else:
-        batches = list(calibration(samples))
+        batches = calibration(samples)
         converter.representative_dataset = lambda: ([batch] for batch in batches)
         # and no float operators besides: what has no integer kernel shall fail here, not run slowly there
         converter.target_spec.supported_ops = [
@@ -83,7 +83,7 @@ def _quantized(saved_model: Path, quantization: Quantization, samples: NDArray[A
 def _weights_only(saved_model: Path, path: Path) -> None:
     """Quantize the weights of the float32 file; the converter itself always quantizes activations with them."""
     source = kept(saved_model, "float32.tflite", lambda to: _float32(saved_model, to))
-    with converting("AI Edge Quantizer", "a weight-only .tflite"):
+    with converting("AI Edge Quantizer", "TFLite (weight-only)"):
         purpose = "storing weights alone in 8 bits"
         os.environ.setdefault("TQDM_DISABLE", "1")
         quantizer = imported("ai_edge_quantizer.quantizer", "ai-edge-quantizer", "litert", purpose)

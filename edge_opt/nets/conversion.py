@@ -21,8 +21,11 @@ from edge_opt.nets import describe
 from edge_opt.types import Quantization
 
 _LONGEST = 240
-# What libraries print around the sentence that says why.
-_NOISE = re.compile(r"(?i)^(note:|traceback|file \"|see current operation|details:|<unknown>:0: note|\W*$)")
+# What libraries print around the line that says why: notes, dumps of the graph, links.
+_NOISE = re.compile(r"(?i)^(traceback|file \"|details:|==>|\W*$|[%^}\"])|\bnote:|https?://")
+_TELLING = re.compile(
+    r"(?i)\bcustom ops: |\bno .{0,40}\b(found|registered)\b|\b(unsupported|invalid|incompatible|not supported)\b"
+)
 
 
 def require(format: str, quantization: Quantization, variant: str, variants: Sequence[str]) -> None:
@@ -46,13 +49,22 @@ def phrase(quantization: Quantization) -> str:
     return ", ".join([*words, quantization.granularity.replace("_", " ")])
 
 
-def calibration(samples: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
-    """Each of ``samples`` ``(n, …)`` as a batch of one, float32. Raises DataError where there are none."""
+def calibration(samples: NDArray[Any]) -> list[NDArray[np.float32]]:
+    """Each of ``samples`` ``(n, …)`` as a batch of one, float32.
+
+    Raises DataError where there are none, or one holds values that are no numbers.
+    """
     if not len(samples):
         raise DataError(
             "static quantization needs calibration samples, and there are none", "give a data set with images"
         )
-    return (np.ascontiguousarray(sample[None], np.float32) for sample in samples)
+    batches = [np.ascontiguousarray(sample[None], np.float32) for sample in samples]
+    broken = [place for place, batch in enumerate(batches) if not np.isfinite(batch).all()]
+    if broken:
+        raise DataError(
+            f"calibration sample {broken[0]} holds values that are no numbers", "look at the data and its preprocessing"
+        )
+    return batches
 
 
 def imported(module: str, package: str, extra: str, purpose: str) -> Any:
@@ -83,18 +95,21 @@ def converting(library: str, to: str) -> Iterator[None]:
     except (EdgeOptError, MemoryError):
         raise
     except Exception as error:
-        raise StepFailed(f"{library} cannot make {to} of this model: {last_line(error)}") from error
+        raise StepFailed(
+            f"{library} cannot turn this model into {to}: {reason(error)}", "try another format or another recipe"
+        ) from error
     finally:
         logging.disable(logged)
         os.dup2(stdout, 1)
         os.close(stdout)
 
 
-def last_line(error: BaseException) -> str:
-    """The last line of an error that says something, at most 240 characters long."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
-    told = [line for line in lines if not _NOISE.match(line)] or [type(error).__name__]
-    return told[-1] if len(told[-1]) <= _LONGEST else f"{told[-1][: _LONGEST - 1]}…"
+def reason(error: BaseException) -> str:
+    """The line of an error that says why, else its last one that says anything; at most 240 characters."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line for line in (line.strip(" -\t") for line in text.splitlines()) if not _NOISE.search(line)]
+    told = next((line for line in lines if _TELLING.search(line)), lines[-1] if lines else type(error).__name__)
+    return told if len(told) <= _LONGEST else f"{told[: _LONGEST - 1]}…"
 
 
 def kept(saved_model: Path, name: str, make: Callable[[Path], None]) -> Path:
