@@ -90,11 +90,11 @@ def test_whatever_a_library_prints_stays_off_stdout(capfd: pytest.CaptureFixture
 
 def test_an_error_of_a_library_becomes_one_of_ours_and_ours_stay() -> None:
     with (
-        pytest.raises(StepFailed, match="^a library cannot turn this model into a format: no such thing$"),
+        pytest.raises(StepFailed, match=r"^a library cannot turn this model into a format: no such thing$"),
         conversion.converting("a library", "a format"),
     ):
         raise RuntimeError("at first\nno such thing")
-    with pytest.raises(ModelError, match="^two inputs$"), conversion.converting("a library", "a format"):
+    with pytest.raises(ModelError, match=r"^two inputs$"), conversion.converting("a library", "a format"):
         raise ModelError("two inputs")
 
 
