@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import EdgeOptError, ModelError
+from edge_opt.nets import constants
 from edge_opt.nets.frameworks import tensorflow
 from edge_opt.types import TensorSpec
 
 SIGNATURE = "serving_default"
-
-_KEPT_APART = ("_XlaMustCompile", "_noinline")
-_RENAMED = "_inline"
 
 # Small networks agree to 1e-7. A ResNet50 of Keras 3 differs by 5e-6 from its own `predict`, which adds in another
 # order than its `__call__` does; dropout, or a wrong layer, is off by 1e-3 and more.
@@ -72,45 +70,12 @@ def shown(shape: tuple[int | None, ...]) -> str:
 def freeze(call: Callable[[Any], Any], source: TensorSpec) -> Any:
     """The concrete function of ``call`` at batch 1, float32 in and out, with every variable turned into a constant."""
     tf = tensorflow()
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
     entry = tf.TensorSpec((1, *source.shape[1:]), tf.float32, name=identifier(source.name, "input"))
 
     def serve(x: Any) -> Any:
         return tf.cast(call(tf.cast(x, source.dtype)), tf.float32)
 
-    traced = tf.function(serve, input_signature=[entry], autograph=False).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
-    return _inlined(frozen, lambda function: convert_variables_to_constants_v2(function, lower_control_flow=False))
-
-
-def _inlined(frozen: Any, freezing: Callable[[Any], Any]) -> Any:
-    """``frozen`` without functions that are to be compiled apart: a grouped convolution of Keras hides in one."""
-    from tensorflow.python.eager.wrap_function import function_from_graph_def
-
-    graph = frozen.graph.as_graph_def()
-    functions = graph.library.function
-    marked = {
-        function.signature.name
-        for function in functions
-        if any(attribute in function.attr for attribute in _KEPT_APART)
-    }
-    if not marked:
-        return frozen
-    for function in functions:
-        if function.signature.name in marked:
-            # the process knows the old name already, for the function as it was
-            function.signature.name += _RENAMED
-    nodes = (*graph.node, *(node for function in functions for node in function.node_def))
-    for part in (*functions, *nodes):
-        for name in _KEPT_APART:
-            part.attr.pop(name, None)
-    for node in nodes:
-        for attribute in node.attr.values():
-            if attribute.func.name in marked:
-                attribute.func.name += _RENAMED
-    names = [[tensor.name for tensor in tensors] for tensors in (frozen.inputs, frozen.outputs)]
-    return freezing(function_from_graph_def(graph, *names))
+    return constants.freeze(tf.function(serve, input_signature=[entry], autograph=False).get_concrete_function())
 
 
 def write(frozen: Any, source: TensorSpec, answer: TensorSpec, out: Path) -> Path:
