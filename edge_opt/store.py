@@ -144,7 +144,7 @@ class Run:
         return run
 
     def once(self, key: str, kind: Any, work: Callable[[], T]) -> T:
-        """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made now and appended."""
+        """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made and appended."""
         if key in self._jobs:
             return cast(T, parse(kind, self._jobs[key]))
         result = work()
