@@ -14,8 +14,8 @@ _RENAMED = "_frozen"
 def freeze(traced: Any) -> Any:
     """``traced``, a concrete function of one tensor, as one flat graph whose weights are constants.
 
-    What ``convert_variables_to_constants_v2`` does, and more: that fails where the graph counts the random numbers
-    that augmentation layers would draw, and leaves grouped convolutions in functions without shapes.
+    What ``convert_variables_to_constants_v2`` does, and more: that fails where the graph assigns to a variable, as
+    the ones that count random numbers, and leaves grouped convolutions in functions without shapes.
     """
     tensorflow()
     from tensorflow.python.eager.wrap_function import function_from_graph_def
