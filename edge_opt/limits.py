@@ -29,6 +29,14 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LAST_WILL = 'read -r group && { read -r done || kill -s KILL -- "-$group"; }'
 
 
+def most_memory_bytes() -> int:
+    """What one process may use before it is better ended: nine tenths of what this machine, or its container, has."""
+    total = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    with contextlib.suppress(OSError, ValueError):  # no container, or "max"
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total * 9 // 10
+
+
 @dataclass(frozen=True, kw_only=True)
 class Completed:
     """How the command ended: ``stderr`` is the end of it, the peak is as seen every 50 ms (0 where nothing tells)."""

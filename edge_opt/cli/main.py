@@ -49,7 +49,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="edge-opt %(version)s")
 def cli() -> None:
-    r"""Make a trained image model small and fast for its target, and prove on that target that it is still good.
+    """Make a trained image model small and fast for its target, and prove on that target that it is still good.
 
     \b
     The result goes to stdout; progress and findings go to stderr.

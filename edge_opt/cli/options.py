@@ -56,7 +56,7 @@ format = click.option(
     type=click.Choice(["text", "md", "csv", "json"]),
     default="text",
     show_default=True,
-    help="Of what is printed.",
+    help="Format of the result.",
 )
 
 

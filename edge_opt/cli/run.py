@@ -22,7 +22,7 @@ _goal = click.option(
     type=click.Choice(["balanced", "latency", "size"]),
     default="balanced",
     show_default=True,
-    help="What the best one is best at.",
+    help="What to optimise for.",
 )
 
 
@@ -132,7 +132,7 @@ def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose:
 @options.seed
 @options.allow_code
 @click.option(
-    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed."
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
 )
 @options.said
 @click.pass_context

@@ -25,7 +25,7 @@ from edge_opt.types import Interval, Measured, Recipe, Target
 Rows = Sequence[Mapping[str, str]]
 
 _listing = click.option(
-    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what is printed."
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
 )
 
 

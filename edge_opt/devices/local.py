@@ -16,7 +16,7 @@ from typing import Any
 
 from edge_opt import registry
 from edge_opt.errors import InputError, MissingPackage, OutOfMemory, RunError, StepFailed
-from edge_opt.limits import Completed, run_limited
+from edge_opt.limits import Completed, most_memory_bytes, run_limited
 
 _WORKER = Path(__file__).resolve().parent.parent / "runtimes" / "worker.py"
 # not TMPDIR, which may differ from shell to shell: all must meet at the same file
@@ -32,10 +32,11 @@ _log = logging.getLogger(__name__)
 
 
 class LocalDevice:
-    """Runs worker jobs here. ``command`` starts another worker, as one in an environment with other runtimes.
+    """Runs worker jobs here, each held to ``timeout_s`` and ``memory_bytes`` (nine tenths of the machine's by default).
 
-    Timing jobs of all edge-opt processes on this machine wait for each other, and jobs that only compute wait for them:
-    ``wait_s`` says how long, a warning is logged when it takes over two seconds.
+    ``command`` starts another worker, as one in an environment with other runtimes. Timing jobs of all edge-opt
+    processes on this machine wait for each other, and jobs that only compute wait for them: ``wait_s`` says how long, a
+    warning is logged when it takes over two seconds.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class LocalDevice:
         wait_s: float = 900.0,
     ) -> None:
         self._timeout_s = timeout_s
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = memory_bytes or most_memory_bytes()
         self._command = tuple(command)
         self._wait_s = wait_s
 

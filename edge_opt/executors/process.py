@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from edge_opt.errors import EdgeOptError, MissingPackage, OutOfMemory, RunError, StepFailed
-from edge_opt.limits import run_limited
+from edge_opt.limits import most_memory_bytes, run_limited
 
 _FIXED = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -30,11 +30,14 @@ _LONGEST = 300
 
 
 class ProcessExecutor:
-    """At most ``workers`` calls at a time. Leaving it as a context manager ends what still runs."""
+    """At most ``workers`` calls at a time. Leaving it as a context manager ends what still runs.
+
+    Without ``memory_bytes``, a call may use nine tenths of the machine's memory.
+    """
 
     def __init__(self, timeout_s: float | None = None, memory_bytes: int | None = None, workers: int = 1) -> None:
         self._timeout_s = timeout_s
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = memory_bytes or most_memory_bytes()
         self._free = threading.Semaphore(workers)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []

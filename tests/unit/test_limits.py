@@ -12,7 +12,7 @@ import pytest
 
 from edge_opt import limits
 from edge_opt.errors import Crashed, OutOfMemory, StepFailed, TimedOut
-from edge_opt.limits import run_limited
+from edge_opt.limits import most_memory_bytes, run_limited
 from tests.fixtures.processes import wait_for, wait_until_gone
 
 FAMILY = "import os,subprocess,sys,time; c=subprocess.Popen(['sleep','600']); " + (
@@ -120,7 +120,7 @@ def test_it_works_where_there_is_no_pidfd(monkeypatch: pytest.MonkeyPatch) -> No
         run_limited(python("import time; time.sleep(600)"), timeout_s=0.3)
 
 
-PARENT = "import sys; from edge_opt.limits import run_limited; run_limited(sys.argv[1:])"
+PARENT = "import sys; from edge_opt.limits import most_memory_bytes, run_limited; run_limited(sys.argv[1:])"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -139,3 +139,8 @@ def test_waiting_for_a_short_command_takes_no_polling_interval() -> None:
     for _ in range(20):
         run_limited(["/bin/true"])
     assert time.monotonic() - start < 20
+
+
+def test_the_default_limit_leaves_the_machine_some_memory() -> None:
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 2**28 < most_memory_bytes() < total
