@@ -39,7 +39,7 @@ def clothes(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> network
 
 @pytest.fixture(scope="module")
 def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> networks.Network:
-    """MobileNetV2 at 96 pixels, its weights drawn, its statistics and its last layer as if trained."""
+    """MobileNetV2 at 96 pixels, its weights drawn and not trained."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -77,7 +77,6 @@ def test_mobilenet_goes_through_every_recipe(
 ) -> None:
     found = answers(name, recipe, variant, mobilenet, tmp_path)
     assert np.isfinite(found).all()
-    expected = mobilenet.answers[: len(found)]
-    if recipe == "float32":
-        assert np.abs(found - expected).max() < 1e-4
-    assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) >= (0.95 if recipe == "float32" else 0.8)
+    # its scores are close to each other, as nobody trained it: which one is highest says nothing
+    difference = np.abs(found - mobilenet.answers[: len(found)]).max()
+    assert difference < (1e-5 if recipe == "float32" else 0.02)
