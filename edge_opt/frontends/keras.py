@@ -80,10 +80,13 @@ class KerasFrontend:
         freeze.check_inputs(path, source, inputs)
         # a model that is fixed to one sample at a time gets one at a time
         batch = source.shape[0] or _BATCH
+        found = np.empty((len(inputs), answer.shape[1] or 0), np.float32)
         with freeze.wrapped(f"'{path.name}' cannot be run", "check the inputs it expects"):
-            found = model.predict(np.asarray(inputs, source.dtype), batch_size=batch, verbose=0)
-            (found,) = frameworks.tensorflow().nest.flatten(found)
-        return np.asarray(found, np.float32).reshape(len(inputs), answer.shape[1] or 0)
+            for start in range(0, len(inputs), batch):
+                # `predict` gives the same, by way of a pipeline with threads of its own
+                answers = model.predict_on_batch(np.asarray(inputs[start : start + batch], source.dtype))
+                (found[start : start + batch],) = frameworks.tensorflow().nest.flatten(answers)
+        return found
 
 
 def _specification(path: Path, model: Any) -> tuple[TensorSpec, TensorSpec]:
