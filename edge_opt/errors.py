@@ -12,6 +12,7 @@
     │   ├── Crashed         … died from a signal
     │   ├── TimedOut        … took longer than its limit
     │   └── OutOfMemory     … used more than its limit
+    ├── DeviceBusy          another edge-opt has been measuring there for too long
     └── RunError            the run folder: no room left, written by another version, not a run
 """
 
@@ -88,6 +89,10 @@ class TimedOut(StepFailed):
 
 class OutOfMemory(StepFailed):
     """The process used more memory than its limit and was ended."""
+
+
+class DeviceBusy(EdgeOptError):
+    """The device is taken: nothing is known of the artifact, so this is no StepFailed of it."""
 
 
 class RunError(EdgeOptError):

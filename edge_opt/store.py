@@ -8,29 +8,37 @@
       report.json           the Report, once there is one
       scratch/              arrays and intermediate models; gone when the run has ended well
 
-A kill at any moment loses the job in progress: a line cut short is dropped when the folder is opened again.
+A kill at any moment loses the job in progress: a line cut short is dropped when the folder is opened again. The
+journal is locked while a run is open, so that two cannot write to one folder.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import types
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from edge_opt.errors import RunError
+from edge_opt.errors import RunError, StepFailed
 
 SCHEMA_VERSION = 1
+_JOURNAL = "jobs.jsonl"
 _CHUNK_BYTES = 1 << 20
+_OTHER_FOLDER = "free some space, or give another folder"
+_GO_ON = "free some space, then go on with --resume: nothing finished is lost"
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -73,10 +81,40 @@ def parse(kind: Any, data: Any) -> Any:
         known = _hints(cast(type, kind))
         if not isinstance(data, dict) or not set(data) <= set(known):
             raise RunError(f"this is no {getattr(kind, '__name__', kind)}: {str(data)[:80]}")
+        absent = [field.name for field in fields(kind) if _required(field) and field.name not in data]
+        if absent:
+            raise RunError(f"this is no {getattr(kind, '__name__', kind)}: '{absent[0]}' is missing")
         return cast(type, kind)(**{name: parse(known[name], value) for name, value in data.items()})
     if kind is Path:
         return Path(data)
     return float(data) if kind is float and isinstance(data, int) else data
+
+
+def _required(field: Any) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def parse_answer(kind: Any, answer: Any) -> Any:
+    """What a worker answered, as a ``kind``: fields that it adds are left out, at any depth.
+
+    Raises StepFailed where a field is missing or is something else.
+    """
+    try:
+        return parse(kind, _known(kind, answer))
+    except (RunError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise StepFailed(
+            f"its worker's answer does not keep to the protocol: {error}", "see docs/worker-protocol.md"
+        ) from error
+
+
+def _known(kind: Any, data: Any) -> Any:
+    """``data`` without the fields that ``kind`` does not have."""
+    if is_dataclass(kind) and isinstance(data, Mapping):
+        hints = _hints(cast(type, kind))
+        return {name: _known(hints[name], value) for name, value in data.items() if name in hints}
+    if get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis and isinstance(data, list | tuple):
+        return [_known(get_args(kind)[0], value) for value in data]
+    return data
 
 
 def _member(members: tuple[Any, ...], data: Any) -> Any:
@@ -104,44 +142,77 @@ class Stored:
 
 
 class Run:
-    """An open run folder. ``once`` is the heart of it: work that was finished before is not done again."""
+    """An open run folder. ``once`` is the heart of it: work that was finished before is not done again.
 
-    def __init__(self, folder: Path, jobs: dict[str, Any]) -> None:
+    While it is open no other process can open the same folder. ``close`` ends that, as does ``release``, or
+    leaving it as a context manager.
+    """
+
+    def __init__(self, folder: Path, journal: int, no_room: str) -> None:
         self.folder = folder
-        self._jobs = jobs
+        self._journal = journal
+        self._no_room = no_room
+        self._jobs: dict[str, Any] = {}
+        self._lock = weakref.finalize(self, os.close, journal)
 
     @classmethod
-    def start(cls, folder: Path, request: Mapping[str, Any], *, resume: bool = False, overwrite: bool = False) -> Run:
+    def start(
+        cls, folder: Path, request: Mapping[str, Any], *, resume: bool | None = None, overwrite: bool = False
+    ) -> Run:
         """An empty run, or with ``resume`` the one that was begun there for the same ``request``.
 
-        ``overwrite`` removes what a run has written there before.
+        ``resume=None`` is for commands that know neither word; ``overwrite`` removes what a run has written there.
 
-        Raises RunError where the folder already holds a run, or one that was asked for something else.
+        Raises RunError where the folder already holds a run, one that was asked for something else, or one that another
+        process is working on.
         """
-        journal = folder / "jobs.jsonl"
-        if journal.exists() and (overwrite or not _read(journal)[1]):
-            clear(folder)  # also where nothing was finished: a mistyped path must not block the folder
-        elif journal.exists():
-            if not resume:
-                raise RunError(
-                    f"'{folder}' already holds a run",
-                    "go on with --resume, start again with --overwrite, or give another -o",
-                )
-            asked, jobs = _read(journal)
-            changed = sorted(name for name in {*asked, *request} if asked.get(name) != dump(request).get(name))
-            if changed:
-                raise RunError(
-                    f"'{folder}' was begun with another {', '.join(changed)}",
-                    "give the same again, or another -o for a new run",
-                )
-            return cls(folder, jobs)
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"'{folder}' exists and is no run folder", "give another -o")
-        with room(folder):
+        no_room = _OTHER_FOLDER if resume is None else _GO_ON
+        with room(folder, no_room):
+            if folder.exists() and not (folder / _JOURNAL).exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise RunError(f"'{folder}' exists and is no run folder", "give another -o")
             folder.mkdir(parents=True, exist_ok=True)
-        run = cls(folder, {})
-        run._append({"schema_version": SCHEMA_VERSION, "request": dump(request)})
+            run = cls(folder, _locked(folder), no_room)
+        try:
+            run._begin(request, resume, overwrite)
+        except BaseException:
+            run.release()
+            raise
         return run
+
+    def _begin(self, request: Mapping[str, Any], resume: bool | None, overwrite: bool) -> None:
+        """Take up what the journal holds, or begin it anew where that is asked for or nothing was finished."""
+        asked, jobs = ({}, {}) if overwrite else self._read()
+        if jobs and not resume:
+            raise RunError(
+                f"'{self.folder}' already holds a run",
+                "give another -o"
+                if resume is None
+                else "go on with --resume, start again with --overwrite, or give another -o",
+            )
+        wanted = dump(request)
+        changed = sorted(name for name in {*asked, *wanted} if asked.get(name) != wanted.get(name))
+        if jobs and changed:
+            raise RunError(
+                f"'{self.folder}' was begun with another {', '.join(changed)}",
+                "give the same again, or another -o for a new run",
+            )
+        self._jobs = jobs
+        if not jobs:  # also where a run ended at once: a mistyped path must not block the folder
+            with room(self.folder, self._no_room):
+                os.truncate(self._journal, 0)  # first, so that no journal speaks of artifacts that are gone
+                clear(self.folder)
+            self._append({"schema_version": SCHEMA_VERSION, "request": wanted})
+
+    def release(self) -> None:
+        """Let others open the folder; to be called where a run ends by an error, whose traceback keeps this object."""
+        self._lock()
+        self._journal = -1
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def once(self, key: str, kind: Any, work: Callable[[], T]) -> T:
         """The result of ``work``, a ``kind``: from the journal where ``key`` is finished, else made and appended."""
@@ -162,7 +233,7 @@ class Run:
 
     def scratch(self, name: str) -> Path:
         """A path for passing work to other processes; its folder exists, and goes when the run ends well."""
-        with room(self.folder):
+        with room(self.folder, self._no_room):
             (self.folder / "scratch").mkdir(exist_ok=True)
         return self.folder / "scratch" / name
 
@@ -170,7 +241,7 @@ class Run:
         """Move the files of the folder ``built`` to ``artifacts/<hash>``; the same content is kept once."""
         sha256, size_bytes, compressed_bytes = measure(built)
         place = Path("artifacts") / sha256[:16]
-        with room(self.folder):
+        with room(self.folder, self._no_room):
             (self.folder / "artifacts").mkdir(exist_ok=True)
             if (self.folder / place).exists():
                 shutil.rmtree(built)
@@ -181,28 +252,72 @@ class Run:
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder, whole or not at all."""
         path = self.folder / name
-        with room(self.folder):
+        with room(self.folder, self._no_room):
             partial = path.with_suffix(".partial")
             partial.write_text(text, encoding="utf-8")
             os.replace(partial, path)
         return path
 
     def close(self) -> None:
-        """Remove what only the work needed."""
+        """Remove what only the work needed, and let others open the folder."""
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+        self.release()
 
     def _append(self, line: Any) -> None:
-        with room(self.folder), (self.folder / "jobs.jsonl").open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(line, separators=(",", ":")) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
+        whole = (json.dumps(line, separators=(",", ":")) + "\n").encode()
+        with room(self.folder, self._no_room):
+            before = os.fstat(self._journal).st_size
+            try:
+                written = 0
+                while written < len(whole):
+                    written += os.write(self._journal, whole[written:])
+                os.fsync(self._journal)
+            except BaseException:
+                os.truncate(self._journal, before)  # half a line would spoil the one that follows it
+                raise
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was asked and what was finished; a last line cut short by a kill is cut off the file."""
+        with room(self.folder, self._no_room):
+            whole = (self.folder / _JOURNAL).read_bytes()
+            complete = whole[: whole.rfind(b"\n") + 1]
+            if len(complete) < len(whole):
+                os.truncate(self._journal, len(complete))
+        if not complete:
+            return {}, {}
+        try:
+            head, *lines = [json.loads(line) for line in complete.splitlines()]
+            if head["schema_version"] != SCHEMA_VERSION:
+                raise RunError(
+                    f"'{self.folder}' was written by another version of edge-opt", "give another -o for a new run"
+                )
+            return head["request"], {line["key"]: line["value"] for line in lines}
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"'{self.folder / _JOURNAL}' is damaged: {error}", "give another -o for a new run"
+            ) from error
+
+
+def _locked(folder: Path) -> int:
+    """The journal, opened and locked: the lock goes with the process, however it ends."""
+    handle = os.open(folder / _JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise RunError(
+            f"another edge-opt is at work in '{folder}'", "wait until it has ended, or give another -o"
+        ) from error
+    except OSError as error:  # some network file systems know no locks
+        _log.warning("'%s' cannot be locked, so do not start a second run in it: %s", folder, error)
+    return handle
 
 
 def clear(folder: Path) -> None:
-    """Remove what a run wrote to ``folder``, and nothing else that lies there."""
+    """Remove what a run wrote to ``folder`` beside its journal, and nothing else that lies there."""
     for name in ("artifacts", "scratch", "bundle"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("report.json", "report.md", "front.svg", "jobs.jsonl"):
+    for name in ("report.json", "report.md", "front.svg"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -234,33 +349,15 @@ def measure(folder: Path) -> tuple[str, int, int]:
 
 
 @contextmanager
-def room(folder: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that may not be written, into one sentence."""
+def room(folder: Path, hint: str = _OTHER_FOLDER) -> Iterator[None]:
+    """Turn a full disk, or a folder that may not be written, into one sentence; ``hint`` is for the former."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(
-                f"no room is left on the disk of '{folder}'",
-                "free some space, then go on with --resume: nothing finished is lost",
-            ) from error
+            raise RunError(f"no room is left on the disk of '{folder}'", hint) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
-            raise RunError(f"'{folder}' cannot be written: {error.strerror}", "give another folder with -o") from error
-        raise
-
-
-def _read(journal: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was asked and what was finished; a last line cut short by a kill is removed from the file."""
-    whole = journal.read_bytes()
-    complete = whole[: whole.rfind(b"\n") + 1]
-    if len(complete) < len(whole):
-        journal.write_bytes(complete)
-    try:
-        head, *lines = [json.loads(line) for line in complete.splitlines()]
-        if head["schema_version"] != SCHEMA_VERSION:
             raise RunError(
-                f"'{journal.parent}' was written by another version of edge-opt", "give another -o for a new run"
-            )
-        return head["request"], {line["key"]: line["value"] for line in lines}
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"'{journal}' is damaged: {error}", "give another -o for a new run") from error
+                f"'{folder}' cannot be written: {error.strerror}", "give another folder, or the right to write there"
+            ) from error
+        raise

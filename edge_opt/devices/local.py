@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -14,8 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_opt import registry
-from edge_opt.errors import InputError, MissingPackage, OutOfMemory, RunError, StepFailed
+from edge_opt.errors import DeviceBusy, InputError, MissingPackage, OutOfMemory, RunError, StepFailed
 from edge_opt.limits import Completed, most_memory_bytes, run_limited
 
 _WORKER = Path(__file__).resolve().parent.parent / "runtimes" / "worker.py"
@@ -23,6 +26,7 @@ _WORKER = Path(__file__).resolve().parent.parent / "runtimes" / "worker.py"
 _LOCK = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / "edge-opt.lock"
 _POLL_S = 0.02
 _SAY_AFTER_S = 2.0
+_SAMPLES_PER_LIMIT = 1000
 # What a program needs to start, and what somebody sets for this very purpose. Everything else, as OMP_* or MALLOC_*,
 # would make a latency depend on the shell that it was measured from.
 _KEPT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
@@ -33,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 class LocalDevice:
     """Runs worker jobs here, each held to ``timeout_s`` and ``memory_bytes`` (nine tenths of the machine's by default).
+
+    A job that answers many samples may take ``timeout_s`` for each thousand of them.
 
     ``command`` starts another worker, as one in an environment with other runtimes. Timing jobs of all edge-opt
     processes on this machine wait for each other, and jobs that only compute wait for them: ``wait_s`` says how long, a
@@ -55,7 +61,8 @@ class LocalDevice:
         """The worker's answer to ``job`` (docs/worker-protocol.md).
 
         Raises Crashed, TimedOut, OutOfMemory, MissingPackage where the runtime is not installed, RunError where the
-        disk is full, StepFailed with the runtime's own words for the rest. What the worker printed is a note of it.
+        disk is full, DeviceBusy where others measure for too long, StepFailed with the runtime's own words for the
+        rest. What the worker printed is a note of it.
         """
         asked = {**job, "artifacts": [_located(one) for one in job.get("artifacts", ())]}
         with _turn(job["mode"], self._wait_s):
@@ -63,7 +70,7 @@ class LocalDevice:
                 self._command,
                 stdin=json.dumps(asked).encode(),
                 env=environment(job.get("threads", 1)),
-                timeout_s=self._timeout_s,
+                timeout_s=_limit_s(job, self._timeout_s),
                 memory_bytes=self._memory_bytes,
             )
         return _answer(ended)
@@ -80,6 +87,17 @@ def environment(threads: int) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",  # numpy's own threads take memory, and no runtime needs them
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+
+
+def _limit_s(job: Mapping[str, Any], timeout_s: float | None) -> float | None:
+    """How long ``job`` may take: a model of 100 ms is no hang because its test split holds 10,000 pictures."""
+    if timeout_s is None or job["mode"] != "predict":
+        return timeout_s
+    try:
+        samples = len(np.load(job["inputs"], mmap_mode="r"))
+    except (OSError, ValueError, KeyError, TypeError):  # the worker says what is wrong with it
+        return timeout_s
+    return timeout_s * max(1, -(-samples // _SAMPLES_PER_LIMIT))
 
 
 def _located(artifact: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,19 +163,24 @@ def _turn(mode: str, wait_s: float) -> Iterator[None]:
             yield
             return
         kind = fcntl.LOCK_EX if mode in ("time", "pair", "profile") else fcntl.LOCK_SH
-        started, said = time.monotonic(), False
+        started = time.monotonic()
         while not _locked(handle, kind):
             waited = time.monotonic() - started
             if waited > wait_s:
-                raise StepFailed(
+                raise DeviceBusy(
                     f"another edge-opt has been measuring on this machine for over {wait_s:g} s",
                     "wait for it to end, or end it",
                 )
-            if waited > _SAY_AFTER_S and not said:
-                _log.warning("waiting until another edge-opt has measured on this machine")
-                said = True
+            if waited > _SAY_AFTER_S:
+                _say_once()
             time.sleep(_POLL_S)
         yield
+
+
+@functools.cache
+def _say_once() -> None:
+    """Say that we wait, once in a process: two runs side by side wait for each other at every job."""
+    _log.warning("waiting while another edge-opt measures on this machine; both take longer")
 
 
 @contextlib.contextmanager

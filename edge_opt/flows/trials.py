@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_opt.errors import EdgeOptError, StepFailed
+from edge_opt.errors import MissingPackage, StepFailed
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto, plan
 from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Split, evaluate, score
-from edge_opt.stages.optimize import begin, finish
+from edge_opt.stages.optimize import Exported, begin, collect, failure, load
 from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequen
 
 
 def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, Artifact], Failures]:
-    """The artifact of each candidate, by id; candidates that run the same file share the artifact."""
+    """The artifact of each candidate, by id; candidates that run the same file share its export, not its load test."""
     run, given = bench.run, bench.given
     begun = {}
     for one in candidates:
@@ -42,12 +42,19 @@ def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, A
             begun[one.export_id] = begin(one, given.saved_model, given.calibration, run, bench.executor)
 
     def work(one: Candidate) -> Artifact | Failure:
-        key = f"export {one.export_id}"
-        return run.once(
-            key,
-            Artifact | Failure,
-            lambda: finish(one, begun[one.export_id], given.model, given.calibration, run, bench.device),
-        )
+        try:
+            exported = run.once(
+                f"export {one.export_id}", Exported | Failure, lambda: collect(one, begun[one.export_id], run)
+            )
+            if isinstance(exported, Failure):
+                return exported
+            return run.once(
+                f"load {one.id}",
+                Artifact | Failure,
+                lambda: load(one, exported, given.model, given.calibration, run, bench.device),
+            )
+        except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
+            return failure(one, "export", error)
 
     return _each(bench, "optimize", candidates, work)
 
@@ -63,8 +70,8 @@ def assess(
     def tried(one: Candidate) -> Accuracy | Failure:
         try:
             return accuracy_of(bench, _entry(bench, one, artifacts[one.id]), "selection")
-        except EdgeOptError as error:
-            return Failure(id=one.id, recipe=one.recipe.name, stage="evaluate", message=error.message, hint=error.hint)
+        except StepFailed as error:  # nothing else is a property of the artifact
+            return failure(one, "evaluate", error)
 
     return _each(bench, "evaluate", [one for one in candidates if one.id in artifacts], work)
 
@@ -123,7 +130,7 @@ def judge(
     baseline = trials[0].accuracy if trials else accuracies[bench.baseline.id]
     limit = bench.request.target.budget.max_drop
     return tuple(
-        _within_budget(
+        _fully_judged(
             bench,
             Trial(
                 id=one.id,
@@ -141,9 +148,15 @@ def judge(
     )
 
 
-def _within_budget(bench: Workbench, trial: Trial) -> Trial:
-    """``trial`` with its verdict extended to the limits of time, size and memory."""
-    over = pareto.over_budget(trial, bench.request.target.budget)
+def _fully_judged(bench: Workbench, trial: Trial) -> Trial:
+    """``trial`` with its verdict extended to the framework's answers and to the limits of time, size and memory.
+
+    Raises StepFailed where the baseline does not answer what the framework answers: everything is compared with it.
+    """
+    changed = guard.parity(trial.recipe, trial.options, trial.accuracy)
+    if changed and trial.id == bench.baseline.id:
+        raise StepFailed(f"the baseline '{trial.id}' cannot be compared with: its {changed.message}", changed.hint)
+    over = (*((changed,) if changed else ()), *pareto.over_budget(trial, bench.request.target.budget))
     if not over:
         return trial
     certain = trial.verdict.status == "fail" or any(finding.level == "error" for finding in over)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +15,25 @@ from edge_opt.flows.prepare import Prepared, frontend_of, prepare
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.store import Run
-from edge_opt.types import Candidate, Entry, Recipe, Target, Trial, Watch
+from edge_opt.store import Run, dump, parse_answer
+from edge_opt.types import Candidate, Entry, Environment, Recipe, Target, Trial, Watch
 
 Goal = Literal["latency", "size", "balanced"]
+
+
+PACKAGES = (
+    "edge-opt",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "tf2onnx",
+    "numpy",
+    "pillow",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +55,8 @@ class Request:
     command: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What a run must share with this request to be resumed by it."""
+        """What a run must share with this request to be resumed by it; its files are compared by their contents."""
         return {
-            "model": str(self.model),
-            "data": str(self.data),
             "target": self.target,
             "recipes": self.recipes,
             "threads": self.threads,
@@ -75,17 +90,22 @@ def open_workbench(
     """Everything ready for the first candidate. Raises InputError and RunError for what cannot be used."""
     frontend_of(request.model)  # before there is a folder: the commonest mistake is a mistyped path
     run = Run.start(request.output, request.identity(), resume=request.resume, overwrite=request.overwrite)
-    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
-    baseline = plan.baseline(request.target, isa)
+    try:
+        return _prepared(request, run, device, executor, watch)
+    except BaseException:
+        run.release()  # also where the caller keeps the traceback
+        raise
+
+
+def _prepared(
+    request: Request, run: Run, device: registry.Device, executor: registry.Executor, watch: Watch
+) -> Workbench:
+    machine = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"}).get("environment"))
+    baseline = plan.baseline(request.target, machine.isa)
     given = prepare(
         request.model, request.data, run, executor, seed=request.seed, allow_code=request.allow_code, watch=watch
     )
-    contents = {"model": given.model.sha256, "data": given.summary.sha256}
-    for name, sha256 in run.once("contents", dict[str, str], lambda: contents).items():
-        if contents[name] != sha256:
-            raise RunError(
-                f"the {name} has changed since '{request.output}' was begun", "give another -o for a new run"
-            )
+    _check(run, _contents(given, machine))
     return Workbench(
         request=request,
         given=given,
@@ -93,7 +113,41 @@ def open_workbench(
         device=device,
         executor=executor,
         watch=watch,
-        isa=isa,
-        untimed=targets.mismatch(request.target, isa),
+        isa=machine.isa,
+        untimed=targets.mismatch(request.target, machine.isa),
         baseline=baseline,
     )
+
+
+def installed() -> dict[str, str]:
+    """The versions of the packages that make and run artifacts, as far as they are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _contents(given: Prepared, machine: Environment) -> dict[str, str]:
+    """Everything that finished work rests on and that its request does not say, by the words for it."""
+    return {
+        "model": given.model.sha256,
+        "data": given.summary.sha256,
+        "preprocessing contract": json.dumps(dump(given.contract)),
+        "processor": machine.cpu,
+        "instruction set of the processor": " ".join(sorted(machine.isa)),
+        **{f"version of {package}": number for package, number in installed().items()},
+    }
+
+
+def _check(run: Run, contents: Mapping[str, str]) -> None:
+    """Raises RunError where what was finished in ``run`` rests on something else than ``contents``."""
+    before = run.once("contents", dict[str, str], lambda: dict(contents))
+    changed = [name for name in {**before, **contents} if before.get(name) != contents.get(name)]
+    if changed:
+        raise RunError(
+            f"the {', the '.join(changed)} changed since '{run.folder}' was begun",
+            "bring that back, or give another -o for a new run",
+        )

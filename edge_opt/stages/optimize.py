@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_opt import registry
-from edge_opt.errors import EdgeOptError
-from edge_opt.store import Run, parse
+from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
+from edge_opt.store import Run, Stored, parse_answer
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, TensorSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an exporter wrote, in its place in the run folder; ``opened`` names the file that a runtime opens."""
+
+    opened: str
+    stored: Stored
 
 
 def begin(
@@ -40,16 +49,42 @@ def finish(
 ) -> Artifact | Failure:
     """The artifact, moved to its place and loaded once by its runtime; a Failure where either went wrong."""
     try:
-        opened = export.result()
-    except EdgeOptError as error:
-        return _failure(candidate, "export", error)
+        exported = collect(candidate, export, run)
+        if isinstance(exported, Failure):
+            return exported
+        return load(candidate, exported, model, calibration, run, device)
+    except MissingPackage as error:
+        return failure(candidate, "export", error)
+
+
+def collect(candidate: Candidate, export: Future[Path], run: Run) -> Exported | Failure:
+    """What the exporter wrote, moved to its place; a Failure in its own words.
+
+    Raises MissingPackage and RunError: an installation and a disk are no property of the candidate, and can be mended.
+    """
     try:
-        answer = _load(candidate, opened, calibration, run, device)
-    except EdgeOptError as error:
-        return _failure(candidate, "load", error)
-    stored = run.adopt(opened.parent)
+        opened = export.result()
+    except (StepFailed, InputError) as error:
+        return failure(candidate, "export", error)
+    return Exported(opened=opened.name, stored=run.adopt(opened.parent))
+
+
+def load(
+    candidate: Candidate, exported: Exported, model: Model, calibration: Path, run: Run, device: registry.Device
+) -> Artifact | Failure:
+    """The artifact, as its runtime describes it after two samples; a Failure where that could not load or run it.
+
+    Raises MissingPackage, RunError and DeviceBusy, as :func:`collect` does.
+    """
+    stored = exported.stored
+    try:
+        answer = _load(candidate, run.folder / stored.folder / exported.opened, calibration, run, device)
+        inputs = parse_answer(tuple[TensorSpec, ...], answer.get("inputs"))
+        outputs = parse_answer(tuple[TensorSpec, ...], answer.get("outputs_spec"))
+    except (StepFailed, InputError) as error:
+        return failure(candidate, "load", error)
     return Artifact(
-        path=stored.folder / opened.name,
+        path=stored.folder / exported.opened,
         format=candidate.format,
         variant=candidate.variant,
         recipe=candidate.recipe.name,
@@ -57,8 +92,8 @@ def finish(
         compressed_bytes=stored.compressed_bytes,
         sha256=stored.sha256,
         model_sha256=model.sha256,
-        inputs=parse(tuple[TensorSpec, ...], answer["inputs"]),
-        outputs=parse(tuple[TensorSpec, ...], answer["outputs_spec"]),
+        inputs=inputs,
+        outputs=outputs,
     )
 
 
@@ -77,5 +112,6 @@ def _load(candidate: Candidate, opened: Path, calibration: Path, run: Run, devic
     return device.run(job)
 
 
-def _failure(candidate: Candidate, stage: Any, error: EdgeOptError) -> Failure:
+def failure(candidate: Candidate, stage: Any, error: EdgeOptError) -> Failure:
+    """``error`` as what became of the candidate at that stage."""
     return Failure(id=candidate.id, recipe=candidate.recipe.name, stage=stage, message=error.message, hint=error.hint)

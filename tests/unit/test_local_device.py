@@ -16,7 +16,7 @@ import pytest
 from edge_opt import registry
 from edge_opt.devices import local
 from edge_opt.devices.local import LocalDevice
-from edge_opt.errors import Crashed, MissingPackage, OutOfMemory, RunError, StepFailed, TimedOut
+from edge_opt.errors import Crashed, DeviceBusy, MissingPackage, OutOfMemory, RunError, StepFailed, TimedOut
 from tests.fixtures import tiny
 from tests.fixtures.processes import wait_for, wait_until_gone
 
@@ -94,6 +94,21 @@ def test_an_answer_that_is_no_json_object_is_a_failed_step_with_what_was_written
     assert "why" in "".join(caught.value.__notes__)
 
 
+def test_many_samples_may_take_as_many_times_the_limit(tmp_path: Path) -> None:
+    code = "import json, time; time.sleep(1); print(json.dumps({'protocol': 1}))"
+    device = LocalDevice(timeout_s=0.4, command=(sys.executable, "-c", code))
+    np.save(tmp_path / "x.npy", np.zeros((9_001, 1), np.float32))
+    job = {"protocol": 1, "mode": "predict", "inputs": str(tmp_path / "x.npy")}
+    assert device.run(job) == {"protocol": 1}
+    np.save(tmp_path / "x.npy", np.zeros((1_000, 1), np.float32))
+    with pytest.raises(TimedOut):
+        device.run(job)
+
+
+def test_being_kept_waiting_is_no_failure_of_the_artifact() -> None:
+    assert not issubclass(DeviceBusy, StepFailed)
+
+
 def answering(error: dict[str, str]) -> LocalDevice:
     return LocalDevice(command=(sys.executable, "-c", f"import json; print(json.dumps({{'error': {error!r}}}))"))
 
@@ -124,6 +139,7 @@ def test_timing_waits_for_another_timing_and_says_so(
     own_lock: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, bad_day: Job
 ) -> None:
     monkeypatch.setattr(local, "_SAY_AFTER_S", 0.05)
+    local._say_once.cache_clear()
     done = threading.Event()
     with own_lock.open("w") as other, caplog.at_level(logging.WARNING):
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -133,13 +149,13 @@ def test_timing_waits_for_another_timing_and_says_so(
         fcntl.flock(other, fcntl.LOCK_UN)
         assert done.wait(60)
         thread.join()
-    assert "waiting until another edge-opt has measured" in caplog.text
+    assert "waiting while another edge-opt measures" in caplog.text
 
 
 def test_waiting_for_ever_is_an_error(own_lock: Path, bad_day: Job) -> None:
     with own_lock.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(StepFailed, match="another edge-opt has been measuring"):
+        with pytest.raises(DeviceBusy, match="another edge-opt has been measuring"):
             LocalDevice(wait_s=0.1).run(bad_day("behave"))
 
 
@@ -149,7 +165,7 @@ def test_computing_shares_the_machine_but_timing_does_not(own_lock: Path, bad_da
     with own_lock.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
         LocalDevice(wait_s=0.1).run(bad_day("behave", "predict", **files))
-        with pytest.raises(StepFailed, match="another edge-opt has been measuring"):
+        with pytest.raises(DeviceBusy, match="another edge-opt has been measuring"):
             LocalDevice(wait_s=0.1).run(bad_day("behave"))
 
 
