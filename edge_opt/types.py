@@ -216,7 +216,7 @@ class Environment:
     governor: str
     system: str
     python: str
-    load_average: float
+    load_average: float  # when it was asked; of several rounds, the highest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,11 +273,16 @@ class Accuracy:
     value: float
     per_class: Mapping[str, float]
     max_abs_difference: float | None = None  # of the outputs, against the framework's own on the same samples
+    max_scaled_difference: float | None = None  # the same as a share of the sample's largest output, or of 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether the drop against the baseline is within the limit; ``drop`` is baseline - candidate, paired."""
+    """Whether the limits are kept; ``drop`` is baseline - candidate, paired.
+
+    Of a trial, ``status`` holds for all limits at once: the drop, the time, the size, the memory and, of a float32
+    artifact, the answers of the framework; ``findings`` say which one it is about. Of a certificate it is the drop's.
+    """
 
     status: Status
     drop: Interval

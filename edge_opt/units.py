@@ -135,11 +135,6 @@ def format_time(ns: float, unit: TimeUnit, half_ns: float | None = None) -> str:
     return format_spread(value, None if half_ns is None else half_ns / _NS_PER[unit])
 
 
-def format_ms(ns: float, half_ns: float | None = None) -> str:
-    """Milliseconds as a bare number: ``61.27``, ``0.0840``, ``61.27 ± 0.99``."""
-    return format_time(ns, "ms", half_ns)
-
-
 def format_spread(value: float, half: float | None = None) -> str:
     """``61.27 ± 0.99``: both to the second digit of the spread, but to no more than four digits of the value.
 

@@ -1,47 +1,93 @@
-"""Trials → the one to hand over: ranked, told apart where they are close, certified, and timed again."""
+"""Trials → the one to hand over: ranked, told apart where they are close, timed again, and certified."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from edge_opt.errors import StepFailed
+from edge_opt.flows.compare import timed_together
 from edge_opt.flows.trials import accuracy_of
 from edge_opt.flows.workbench import Goal, Workbench
+from edge_opt.results.report import words
 from edge_opt.stages import guard, pareto
-from edge_opt.stages.benchmark import pair
-from edge_opt.types import Access, Accuracy, Certificate, Measured, Retimed, Step, Trial
+from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Measured, Retimed, Step, Trial
 
 _FINALISTS = 4
 
 
-def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What is handed over, by its certificate, and everything that came up on the way to it."""
+
+    certificate: Certificate
+    retimed: Retimed | None
+    findings: tuple[Finding, ...]
+    failures: tuple[Failure, ...]
+
+
+def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
+    """The first in rank that stays ahead of the baseline when timed again, and then passes its certificate.
+
+    Every look at the certification split goes into the ledger; the baseline stands last, so that there always is an
+    answer. Where the samples are too few for any candidate to pass, none is looked at. Raises StepFailed where not
+    even the baseline can be run there.
+    """
+    baseline = trials[0]
+    limit = bench.request.target.budget.max_drop
+    order, findings = rank(bench, trials)
+    reference = _certified_accuracy(bench, baseline)
+    ledger: list[Access] = []
+    failures: list[Failure] = []
+    candidates = order[:-1] if guard.certifiable(len(reference.scores), limit) else ()
+    for done, trial in enumerate(candidates):
+        again, notes = time_again(bench, baseline, trial)
+        findings += notes
+        if again is None and not bench.untimed:
+            continue
+        bench.watch(Step(stage="certify", what=trial.id, done=done, total=len(candidates)))
+        try:
+            accuracy = _certified_accuracy(bench, trial)
+        except StepFailed as error:
+            failures.append(_broken(trial, error))
+            continue
+        certificate = _certificate(bench, trial, reference, accuracy, ledger)
+        ledger.append(Access(trial=trial.id, status=certificate.status))
+        if certificate.status == "pass":
+            certificate = replace(certificate, ledger=tuple(ledger))
+            return Choice(certificate=certificate, retimed=again, findings=findings, failures=tuple(failures))
+    ledger.append(Access(trial=baseline.id, status="pass"))
+    certificate = _certificate(bench, baseline, reference, reference, ledger)
+    return Choice(certificate=certificate, retimed=None, findings=findings, failures=tuple(failures))
+
+
+# ── ranked ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Finding, ...]]:
     """The trials of the front that may be handed over, best first, the baseline last.
 
-    Those whose gain cannot be told from the leader's are timed against it in one process, whether or not the noise of
-    the rounds has left them on the front.
+    Those whose gain cannot be told from the leader's are timed against it, whether or not the noise of the rounds has
+    left them on the front. Where that fails, the order of the rounds stands.
     """
     order = _order(bench, trials)
     close = pareto.near_ties(trials, [trial.id for trial in order], _goal(bench))[: _FINALISTS - 1]
     front = {*pareto.front(trials, bench.request.target.budget), *close, bench.baseline.id}
     if not close or bench.untimed:
-        return tuple(trial for trial in order if trial.id in front)
+        return tuple(trial for trial in order if trial.id in front), ()
     leader = order[0]
-    sharper = {trial.id: trial for trial in trials}
+    findings: tuple[Finding, ...] = ()
+    measured = {trial.id: trial for trial in trials}
+    sharper = dict(measured)
     for done, name in enumerate(close):
         bench.watch(Step(stage="tell apart", what=f"{leader.id} and {name}", done=done, total=len(close)))
-        ratio, _ = pair(
-            f"{name} against {leader.id}",
-            bench.entry(leader),
-            bench.entry(sharper[name]),
-            bench.given.timing,
-            bench.device,
-            bench.run,
-            threads=bench.request.threads,
-            seed=bench.request.seed,
-        )
-        sharper[name] = _scaled(sharper[name], leader, ratio.estimate)
-    measured = {trial.id: trial for trial in trials}
-    return tuple(measured[trial.id] for trial in _order(bench, tuple(sharper.values())) if trial.id in front)
+        key = f"{name} against {leader.id}"
+        ratio, notes = timed_together(bench, key, leader, measured[name], bench.request.seed)
+        findings += notes
+        if ratio:
+            sharper[name] = _scaled(measured[name], leader, ratio.speed_up.estimate)
+    ranked = _order(bench, tuple(sharper.values()))
+    return tuple(measured[trial.id] for trial in ranked if trial.id in front), findings
 
 
 def _order(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:
@@ -75,30 +121,36 @@ def _scaled(trial: Trial, leader: Trial, faster: float) -> Trial:
     return replace(trial, measured=replace(own, speed_up=speed_up, median_ns=first.median_ns / faster))
 
 
-def certify(bench: Workbench, order: Sequence[Trial], baseline: Trial) -> Certificate:
-    """The first of ``order`` that passes on the certification split, which no choice has seen before.
+# ── timed again ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    Every look at that split goes into the ledger. The baseline stands last, so that there always is an answer.
+
+def time_again(bench: Workbench, baseline: Trial, trial: Trial) -> tuple[Retimed | None, tuple[Finding, ...]]:
+    """The speed-up of ``trial``, timed afresh against the baseline: the fastest of many is flattered by noise.
+
+    None where nothing can be timed here, where the second timing fails, and where it takes back what the rank of the
+    trial rested on: the findings say which.
     """
-    reference = _certified_accuracy(bench, baseline)
-    labels = bench.given.splits.certification.labels.tolist()
-    ledger: list[Access] = []
-    for trial in order:
-        bench.watch(Step(stage="certify", what=trial.id, done=len(ledger), total=len(order)))
-        accuracy = reference if trial is baseline else _certified_accuracy(bench, trial)
-        verdict = guard.judge(reference, accuracy, bench.request.target.budget.max_drop)
-        worst = guard.worst_class(reference, accuracy, labels, bench.given.summary.classes)
-        ledger.append(Access(trial=trial.id, status=verdict.status))
-        if verdict.status == "pass":
-            break
-    return Certificate(
-        status=verdict.status,
-        trial=trial.id,
-        verdict=replace(verdict, findings=(*verdict.findings, worst)) if worst else verdict,
-        baseline=reference,
-        accuracy=accuracy,
-        ledger=tuple(ledger),
+    if bench.untimed:
+        return None, ()
+    bench.watch(Step(stage="time again", what=trial.id, done=0, total=1))
+    key = f"{trial.id} against {baseline.id}, again"
+    again, findings = timed_together(bench, key, baseline, trial, bench.request.seed + 1)
+    if again is None or not isinstance(trial.measured, Measured):
+        return None, findings
+    afresh = replace(trial, measured=replace(trial.measured, speed_up=again.speed_up))
+    if _order(bench, (baseline, afresh))[0] is afresh:
+        return again, findings
+    found = Finding(
+        code="EO307",
+        level="warning",
+        message=f"'{trial.id}' is not handed over: timed again, it is no longer better than the baseline, "
+        f"{words.faster(again.speed_up)}",
+        hint="its lead was within the noise: measure on a quiet machine, with more --rounds",
     )
+    return None, (*findings, found)
+
+
+# ── certified ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _certified_accuracy(bench: Workbench, trial: Trial) -> Accuracy:
@@ -109,27 +161,27 @@ def _certified_accuracy(bench: Workbench, trial: Trial) -> Accuracy:
     )
 
 
-def time_again(bench: Workbench, baseline: Trial, best: Trial) -> Retimed | None:
-    """The speed-up of the best, timed afresh against the baseline: the fastest of many is flattered by noise.
-
-    None where there is nothing to compare: the baseline is the best, or nothing can be timed here.
-    """
-    if bench.untimed or best.id == baseline.id:
-        return None
-    bench.watch(Step(stage="time again", what=best.id, done=0, total=1))
-    speed_up, taken = pair(
-        f"{best.id} against {baseline.id}, again",
-        bench.entry(baseline),
-        bench.entry(best),
-        bench.given.timing,
-        bench.device,
-        bench.run,
-        threads=bench.request.threads,
-        seed=bench.request.seed + 1,
+def _certificate(
+    bench: Workbench, trial: Trial, reference: Accuracy, accuracy: Accuracy, ledger: Sequence[Access]
+) -> Certificate:
+    verdict = guard.judge(reference, accuracy, bench.request.target.budget.max_drop)
+    labels = bench.given.splits.certification.labels.tolist()
+    worst = guard.worst_class(reference, accuracy, labels, bench.given.summary.classes)
+    return Certificate(
+        status=verdict.status,
+        trial=trial.id,
+        verdict=replace(verdict, findings=(*verdict.findings, worst)) if worst else verdict,
+        baseline=reference,
+        accuracy=accuracy,
+        ledger=tuple(ledger),
     )
-    return Retimed(
-        mode="pair",
-        speed_up=speed_up,
-        baseline_ns=tuple(one.median_ns(0) for one in taken),
-        best_ns=tuple(one.median_ns(1) for one in taken),
+
+
+def _broken(trial: Trial, error: StepFailed) -> Failure:
+    return Failure(
+        id=trial.id,
+        recipe=trial.recipe.name,
+        stage="evaluate",
+        message=f"on the certification split, so it is not handed over: {error.message}",
+        hint=error.hint,
     )

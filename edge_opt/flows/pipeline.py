@@ -3,7 +3,7 @@
 #                ┌──────────────── plan(target, history) ◀───────────────┐
 #                ▼                                                       │
 # path ─load─▶ Model ─optimize(Recipe)─▶ Artifact ─benchmark─▶ Measured ┐│
-#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ certify ─▶ Report ─▶ Bundle
+#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ choose ─▶ Report ─▶ Bundle
 #                └─ optimize(float32) = the baseline, by the same way ──┘
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import time
 from datetime import UTC, datetime
 
 from edge_opt import registry
-from edge_opt.flows.choose import certify, rank, time_again
+from edge_opt.flows.choose import choose
 from edge_opt.flows.present import findings, publish, versions
 from edge_opt.flows.trials import Failures, assess, candidates_after, judge, make, measure
-from edge_opt.flows.workbench import Request, open_workbench
+from edge_opt.flows.workbench import Request, Workbench, open_workbench
 from edge_opt.stages import pareto
 from edge_opt.types import Report, Trial, Watch
 
@@ -28,7 +28,13 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
     """
     clock, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     bench = open_workbench(request, device=device, executor=executor, watch=watch)
+    with bench.run:
+        return _report(bench, clock, started)
 
+
+def _report(bench: Workbench, clock: float, started: str) -> Report:
+    """Every candidate tried, the best one chosen, and all of it written to the run folder."""
+    request = bench.request
     trials: tuple[Trial, ...] = ()
     failures: Failures = ()
     while candidates := candidates_after(bench, trials, failures):
@@ -38,10 +44,7 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
         trials += judge(bench, candidates, artifacts, accuracies, timings, trials)
         failures += (*unmade, *unanswering, *untimed)
 
-    baseline = trials[0]
-    certificate = certify(bench, rank(bench, trials), baseline)
-    best = next(trial for trial in trials if trial.id == certificate.trial)
-    retimed = time_again(bench, baseline, best)
+    choice = choose(bench, trials)
 
     report = Report(
         model=bench.given.model,
@@ -52,14 +55,14 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
         threads=request.threads,
         goal=request.goal,
         seed=request.seed,
-        baseline=baseline.id,
+        baseline=bench.baseline.id,
         trials=trials,
-        failures=failures,
+        failures=(*failures, *choice.failures),
         pareto=pareto.front(trials, request.target.budget),
-        best=best.id,
-        certificate=certificate,
-        retimed=retimed,
-        findings=findings(bench, trials, best),
+        best=choice.certificate.trial,
+        certificate=choice.certificate,
+        retimed=choice.retimed,
+        findings=(*findings(bench, trials, choice.certificate), *choice.findings),
         versions=versions(trials),
         command=request.command,
         started=started,

@@ -43,10 +43,16 @@ def score(
 ) -> Accuracy:
     """Top-1 of ``outputs`` ``(n, classes)`` against ``labels`` ``(n,)``, overall and per class.
 
-    With the framework's own outputs as ``reference``, also the largest absolute difference to them.
+    With the framework's own outputs as ``reference``, also the largest absolute difference to them, and the
+    largest as a share of the largest output of its sample (or of 1): float32 keeps seven digits of large logits too.
     """
     predictions = outputs.argmax(axis=1)
     scores = predictions == labels
+    apart = scaled = None
+    if reference is not None:
+        differences = np.abs(outputs - reference)
+        apart = float(differences.max())
+        scaled = float((differences / np.maximum(1, np.abs(reference).max(axis=1, keepdims=True))).max())
     return Accuracy(
         metric="top1",
         condition="clean",
@@ -57,5 +63,6 @@ def score(
         per_class={
             name: float(scores[labels == index].mean()) for index, name in enumerate(classes) if (labels == index).any()
         },
-        max_abs_difference=None if reference is None else float(np.abs(outputs - reference).max()),
+        max_abs_difference=apart,
+        max_scaled_difference=scaled,
     )

@@ -7,24 +7,31 @@ disagree say anything about it. ``docs/measuring.md`` has the error rates and th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 from edge_opt import stats, units
 from edge_opt.errors import InputError
-from edge_opt.types import Accuracy, Finding, Interval, Status, Verdict
+from edge_opt.types import Accuracy, Finding, Interval, Recipe, Status, Verdict
 
 CONFIDENCE = 0.90  # two-sided: each bound is a one-sided 95 % bound
 EXPECTED_DISCORDANCE = 0.05  # a middling int8 model; 0.02 is a mild one, 0.08 a rough one
+PARITY = 1e-4  # float32 in another format differs by the order of its additions, not by more
 
 
 def judge(baseline: Accuracy, candidate: Accuracy, limit: float) -> Verdict:
     """*pass* when the upper bound of the drop is within ``limit``, *fail* when the lower is beyond it, else *unclear*.
 
+    The baseline itself (the very same object) passes by definition: nothing is estimated where nothing is compared.
     Raises InputError where the two were not scored on the same samples.
     """
     lost, gained = _discordant(baseline, candidate)
     samples = len(baseline.scores)
-    status, drop = decide(lost, gained, samples, limit)
+    if candidate is baseline:
+        status: Status = "pass"
+        drop = Interval(low=0.0, estimate=0.0, high=0.0, confidence=CONFIDENCE)
+    else:
+        status, drop = decide(lost, gained, samples, limit)
     needed = None
     if status == "unclear":
         needed = stats.samples_to_decide(samples, lost, gained, limit, confidence=CONFIDENCE)
@@ -47,6 +54,26 @@ def decide(lost: int, gained: int, samples: int, limit: float) -> tuple[Status, 
     return ("fail" if drop.low > limit else "unclear"), drop
 
 
+def certifiable(samples: int, limit: float) -> bool:
+    """Whether a candidate that answers all ``samples`` as the baseline does would pass."""
+    return decide(0, 0, samples, limit)[0] == "pass"
+
+
+def parity(recipe: Recipe, options: Mapping[str, str], accuracy: Accuracy) -> Finding | None:
+    """Why a float32 artifact may not be used: it does not answer what the framework answers. None for all others."""
+    difference = accuracy.max_scaled_difference
+    exact = recipe.quantization.mode == "none" and not recipe.passes and not options
+    if not exact or difference is None or difference <= PARITY:
+        return None
+    return Finding(
+        code="EO401",
+        level="error",
+        message=f"float32 outputs differ from the framework's own by {units.format_number(difference)} of their size, "
+        f"more than {units.format_number(PARITY)}",
+        hint="do not deploy it, the conversion changed the model: take another format",
+    )
+
+
 def enough(samples: int, limit: float, discordance: float = EXPECTED_DISCORDANCE) -> Finding | None:
     """A warning, before the work starts, that ``samples`` are likely too few to show a drop within ``limit``."""
     shown = f"a drop within {units.format_pp(limit)}"
@@ -55,7 +82,17 @@ def enough(samples: int, limit: float, discordance: float = EXPECTED_DISCORDANCE
             code="EO202",
             level="warning",
             message=f"no number of samples can show {shown} for a model that only keeps up with the baseline",
-            hint="allow a small drop, as --max-drop 0.5pp",
+            hint="the baseline will be handed over: allow a small drop, as --max-drop 0.5pp",
+        )
+    if not certifiable(samples, limit):
+        widest = decide(0, 0, samples, limit)[1].high
+        return Finding(
+            code="EO202",
+            level="warning",
+            message=f"{units.format_count(samples)} samples cannot show {shown}: even if no answer changed, the drop "
+            f"could be up to {units.format_pp(widest)}",
+            hint=f"the baseline will be handed over: bring at least {_about(_fewest(limit))} labelled samples, or "
+            "allow more with --max-drop",
         )
     needed = stats.samples_needed(limit, max(discordance, limit))
     if samples >= needed:
@@ -151,6 +188,12 @@ def _explain(
             else "the drop is too near the limit for any number of samples: set another --max-drop",
         ),
     )
+
+
+def _fewest(limit: float) -> int:
+    """With how many samples a candidate that changes no answer passes."""
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    return math.ceil(z * z * (1 - limit) / limit)
 
 
 def _about(count: int) -> str:

@@ -20,6 +20,11 @@ _SLOW_GOVERNORS = ("powersave", "conservative")
 def check(trials: Sequence[Trial], baseline_id: str) -> tuple[Finding, ...]:
     """What made, or may have made, the measurements of ``trials`` unsteady; empty where nothing did."""
     measured = {trial.id: trial.measured for trial in trials if isinstance(trial.measured, Measured)}
+    return check_measured(measured, baseline_id)
+
+
+def check_measured(measured: Mapping[str, Measured], baseline_id: str) -> tuple[Finding, ...]:
+    """The same for measurements by name."""
     if not measured:
         return ()
     spreads = {name: _spread(one) for name, one in measured.items()}
@@ -113,7 +118,7 @@ def _round_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:
         yield Finding(
             code="EO305",
             level="info",
-            message=f"with {fewest} rounds an interval holds its median with {sure} only",
+            message=f"with {fewest} rounds the interval covers the median with a probability of only {sure}",
             hint=f"measure with --rounds {FEWEST_ROUNDS} or more for 95%",
         )
 

@@ -1,7 +1,8 @@
 """Which trials nothing beats, and in which order they deserve to be handed over.
 
-A trial is *eligible* when it did not fail its verdict and keeps the budget. The front holds the eligible trials that no
-other one equals or beats in latency, size and accuracy at once; where nothing was timed, in size and accuracy.
+A trial is *eligible* when it did not fail its verdict and does not break the budget. The front holds the eligible
+trials that no other one equals or beats in latency, size and accuracy at once; untimed, in size and accuracy.
+A limit comes before the goal: what is shown to keep the budget stands before what may keep it.
 """
 
 from __future__ import annotations
@@ -11,31 +12,33 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edge_opt import stats, units
-from edge_opt.types import Budget, Finding, Interval, Measured, Trial
+from edge_opt.types import Budget, Finding, Interval, Measured, NotTimed, Trial
 
 Goal = Literal["latency", "size", "balanced"]
 
 LIMIT_CONFIDENCE = 0.90  # two-sided: the upper bound is a one-sided 95 % bound
 LEAST_CONFIDENCE = 0.75  # of a speed-up, reached by three rounds: fewer say nothing
 NO_LIMITS = Budget()
+_KEPT, _UNTOLD, _BROKEN = 0, 1, 2  # what became of a budget, the best first
 
 
 def eligible(trial: Trial, budget: Budget = NO_LIMITS) -> bool:
-    """Whether ``trial`` did not fail its verdict and keeps ``budget``."""
-    return trial.verdict.status != "fail" and not over_budget(trial, budget)
+    """Whether ``trial`` did not fail its verdict and does not certainly break ``budget``."""
+    return trial.verdict.status != "fail" and _standing(trial, budget) < _BROKEN
 
 
 def over_budget(trial: Trial, budget: Budget) -> tuple[Finding, ...]:
-    """What of ``budget`` the trial does not keep, or is not shown to keep; the accuracy is the verdict's affair.
+    """What of ``budget`` the trial breaks (errors), and what it is not shown to keep (warnings).
 
-    The latency limit is kept when the upper 95 % bound of the p90 over the rounds is within it.
+    The latency limit is kept when the upper 95 % bound of the p90 over the rounds is within it. Nobody can tell of a
+    trial that was not timed, or whose rounds are too few for such a bound. The accuracy is the verdict's affair.
     """
-    found = []
-    if isinstance(trial.measured, Measured):
-        found += _over_latency(trial.measured, budget.max_latency_ns)
-        memory = trial.measured.memory_bytes
-        if budget.max_memory_bytes is not None and memory > budget.max_memory_bytes:
-            found.append(_over_bytes("EO312", "memory", memory, budget.max_memory_bytes))
+    found = [*_over_latency(trial.measured, budget.max_latency_ns)]
+    if budget.max_memory_bytes is not None:
+        if isinstance(trial.measured, NotTimed):
+            found.append(_unknown("EO312", "memory", units.format_bytes(budget.max_memory_bytes)))
+        elif trial.measured.memory_bytes > budget.max_memory_bytes:
+            found.append(_over_bytes("EO312", "memory", trial.measured.memory_bytes, budget.max_memory_bytes))
     size = trial.artifact.size_bytes
     if budget.max_size_bytes is not None and size > budget.max_size_bytes:
         found.append(_over_bytes("EO311", "size", size, budget.max_size_bytes))
@@ -44,7 +47,7 @@ def over_budget(trial: Trial, budget: Budget) -> tuple[Finding, ...]:
 
 def front(trials: Sequence[Trial], budget: Budget = NO_LIMITS) -> tuple[str, ...]:
     """The ids of the eligible trials that no other eligible trial dominates, in the order of ``trials``."""
-    points = {trial.id: _costs(trial) for trial in trials if eligible(trial, budget)}
+    points = {trial.id: _costs(trial, budget) for trial in trials if eligible(trial, budget)}
     return tuple(
         trial for trial, costs in points.items() if not any(_dominates(other, costs) for other in points.values())
     )
@@ -56,17 +59,20 @@ def order(trials: Sequence[Trial], baseline_id: str, goal: Goal, budget: Budget 
     *latency*: by speed-up, those whose whole speed-up interval lies above 1. *size*: by artifact size, those smaller
     than the baseline. *balanced*: by the geometric mean of speed-up and size ratio, those where it is above 1 even at
     the lower bound of the speed-up; so twice as fast weighs as much as half the size. Where nothing is better the
-    baseline stands alone: float wins where float is better. Raises KeyError where there is no such baseline.
+    baseline stands alone: float wins where float is better. What keeps a ``budget`` that the baseline does not keep is
+    better in any case, and what keeps less of it than the baseline never. Raises KeyError where there is no such
+    baseline.
     """
     baseline = {trial.id: trial for trial in trials}[baseline_id]
+    bar = _standing(baseline, budget)
     ranked = []
     for trial in trials:
         if trial.id == baseline_id or not eligible(trial, budget):
             continue
-        gain = _gain(trial, baseline, goal)
-        if gain.low > 1:
-            ranked.append((-gain.estimate, _costs(trial), trial.id))
-    return (*(name for _, _, name in sorted(ranked)), baseline_id)
+        gain, standing = _gain(trial, baseline, goal), _standing(trial, budget)
+        if standing < bar or (standing == bar and gain.low > 1):
+            ranked.append((standing, -gain.estimate, _costs(trial, budget), trial.id))
+    return (*(name for *_, name in sorted(ranked)), baseline_id)
 
 
 def near_ties(trials: Sequence[Trial], ordered: Sequence[str], goal: Goal) -> tuple[str, ...]:
@@ -99,25 +105,45 @@ def _gain(trial: Trial, baseline: Trial, goal: Goal) -> Interval:
     return Interval(low=low, estimate=estimate, high=high)
 
 
-def _costs(trial: Trial) -> tuple[float, int, float]:
-    """Latency, size and error: of each, less is better."""
+def _standing(trial: Trial, budget: Budget) -> int:
+    return max((_BROKEN if one.level == "error" else _UNTOLD for one in over_budget(trial, budget)), default=_KEPT)
+
+
+_Costs = tuple[int, float, int, float]
+
+
+def _costs(trial: Trial, budget: Budget) -> _Costs:
+    """What became of the budget, latency, size and error: of each, less is better."""
     latency = trial.measured.median_ns if isinstance(trial.measured, Measured) else math.inf
-    return latency, trial.artifact.size_bytes, -trial.accuracy.value
+    return _standing(trial, budget), latency, trial.artifact.size_bytes, -trial.accuracy.value
 
 
-def _dominates(one: tuple[float, int, float], other: tuple[float, int, float]) -> bool:
+def _dominates(one: _Costs, other: _Costs) -> bool:
     return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
 
 
-def _over_latency(measured: Measured, limit_ns: float | None) -> list[Finding]:
+def _over_latency(measured: Measured | NotTimed, limit_ns: float | None) -> list[Finding]:
     if limit_ns is None:
         return []
+    limit = units.format_duration(limit_ns)
+    if isinstance(measured, NotTimed):
+        return [_unknown("EO310", "p90 latency", limit)]
     p90 = stats.median_interval(
         [stats.quantile(one.samples_ns, 0.9) for one in measured.rounds], confidence=LIMIT_CONFIDENCE
     )
+    if p90.confidence < LIMIT_CONFIDENCE:
+        rounds = units.format_count(len(measured.rounds))
+        return [
+            Finding(
+                code="EO310",
+                level="warning",
+                message=f"p90 latency {units.format_duration(p90.estimate)} comes from too few rounds ({rounds}) to be "
+                f"held against the limit of {limit}",
+                hint="measure with --rounds 5 or more",
+            )
+        ]
     if p90.high <= limit_ns:
         return []
-    limit = units.format_duration(limit_ns)
     if p90.low > limit_ns:
         return [_over("EO310", "p90 latency", units.format_duration(p90.estimate), limit)]
     seen = f"{units.format_duration(p90.estimate)}, between rounds up to {units.format_duration(p90.high)},"
@@ -129,6 +155,15 @@ def _over_latency(measured: Measured, limit_ns: float | None) -> list[Finding]:
             hint="measure on a quiet machine with more --rounds, or raise --max-latency",
         )
     ]
+
+
+def _unknown(code: str, what: str, limit: str) -> Finding:
+    return Finding(
+        code=code,
+        level="warning",
+        message=f"{what} was not measured, so nobody can tell whether it keeps the limit of {limit}",
+        hint="measure on the target itself, or leave this limit out",
+    )
 
 
 def _over_bytes(code: str, what: str, size_bytes: int, limit_bytes: int) -> Finding:

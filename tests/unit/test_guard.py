@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge_opt.errors import InputError
-from edge_opt.stages import guard
+from edge_opt.stages import evaluate, guard
 from edge_opt.types import Accuracy
-from tests.samples import an_accuracy
+from tests.samples import a_recipe, an_accuracy
 
 
 def scored(*scores: int) -> Accuracy:
@@ -92,6 +92,50 @@ def test_too_few_samples_are_told_before_the_work_starts() -> None:
     assert finding is not None
     assert (finding.code, finding.level) == ("EO202", "warning")
     assert "about 3,100 are needed where 5% of the answers change" in finding.message
+
+
+def test_samples_on_which_nothing_could_pass_are_told_with_the_number_that_could() -> None:
+    assert (guard.certifiable(267, 0.01), guard.certifiable(268, 0.01), guard.certifiable(10**6, 0)) == (0, 1, 0)
+    finding = guard.enough(200, 0.01)
+    assert finding is not None
+    assert finding.message.startswith("200 samples cannot show a drop within 1.00 pp: even if no answer changed")
+    assert "at least 270 labelled samples" in finding.hint
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.01])
+def test_the_baseline_passes_against_itself_however_few_the_samples(limit: float) -> None:
+    baseline = scored(1, 0, 1)
+    verdict = guard.judge(baseline, baseline, limit)
+    assert (verdict.status, verdict.findings, verdict.discordant) == ("pass", (), 0)
+    assert (verdict.drop.low, verdict.drop.high) == (0, 0)
+    assert guard.judge(baseline, replace(baseline, value=baseline.value), limit).status == "unclear"
+
+
+def apart(difference: float | None) -> Accuracy:
+    """An accuracy whose outputs are that far from the framework's own."""
+    return replace(scored(1, 1, 0), max_scaled_difference=difference)
+
+
+def test_a_float32_artifact_that_answers_otherwise_than_the_framework_is_refused() -> None:
+    finding = guard.parity(a_recipe("float32"), {}, apart(0.002))
+    assert finding is not None
+    assert (finding.code, finding.level) == ("EO401", "error")
+    assert "by 0.002 of their size, more than 0.0001" in finding.message
+
+
+def test_rounding_and_lower_precision_are_not_held_against_an_artifact() -> None:
+    assert guard.parity(a_recipe("float32"), {}, apart(0.00009)) is None
+    assert guard.parity(a_recipe("float32"), {}, apart(None)) is None
+    assert guard.parity(a_recipe("float32"), {"precision": "bf16"}, apart(0.01)) is None
+    assert guard.parity(a_recipe("static_int8"), {}, apart(0.1)) is None
+
+
+def test_the_difference_of_large_logits_is_taken_as_a_share_of_them() -> None:
+    reference = np.array([[30.0, -2.0], [0.5, 0.1]], np.float32)
+    outputs = reference + np.array([[0.003, 0.0], [0.0, 0.0]], np.float32)
+    accuracy = evaluate.score(outputs, np.array([0, 0]), ("a", "b"), "selection", reference)
+    assert accuracy.max_abs_difference == pytest.approx(0.003, rel=1e-3)
+    assert accuracy.max_scaled_difference == pytest.approx(0.0001, rel=1e-3)
 
 
 def test_enough_samples_need_no_word() -> None:

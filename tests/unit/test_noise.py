@@ -62,7 +62,7 @@ def test_few_rounds_are_told_with_the_confidence_they_have() -> None:
     (finding,) = noise.check([timed("baseline", 100, 100, 100)], "baseline")
     assert (finding.code, finding.level) == ("EO305", "info")
     assert "with 3 rounds" in finding.message
-    assert "75%" in finding.message
+    assert "covers the median with a probability of only 75%" in finding.message
 
 
 def test_what_was_not_timed_is_not_noisy() -> None:

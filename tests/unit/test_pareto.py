@@ -111,7 +111,44 @@ def test_the_latency_limit_holds_for_the_upper_bound_of_the_p90(p90s: tuple[int,
     found = pareto.over_budget(one, Budget(max_latency_ns=40e6))
     assert [finding.level for finding in found] == ([level] if level else [])
     assert [finding.code for finding in found] == (["EO310"] if level else [])
-    assert pareto.eligible(one, Budget(max_latency_ns=40e6)) is (level is None)
+    assert pareto.eligible(one, Budget(max_latency_ns=40e6)) is (level != "error")
+
+
+@pytest.mark.parametrize("p90", [30, 44])
+def test_few_rounds_decide_nothing_about_a_latency_limit(p90: int) -> None:
+    one = trial("one", 1, 10, measured=with_p90s(*(1_000_000 * p90,) * 4))
+    (finding,) = pareto.over_budget(one, Budget(max_latency_ns=40e6))
+    assert (finding.code, finding.level) == ("EO310", "warning")
+    assert "too few rounds (4)" in finding.message
+
+
+def test_nobody_can_tell_whether_an_untimed_trial_keeps_a_limit_of_time_or_memory() -> None:
+    one = trial("one", 1, 10, measured=NotTimed(reason="no such CPU"))
+    found = pareto.over_budget(one, Budget(max_latency_ns=40e6, max_memory_bytes=10))
+    assert [(finding.code, finding.level) for finding in found] == [("EO310", "warning"), ("EO312", "warning")]
+    assert pareto.over_budget(one, Budget(max_size_bytes=10)) == ()
+
+
+@pytest.mark.parametrize("goal", ["latency", "size", "balanced"])
+def test_what_keeps_a_limit_that_the_baseline_breaks_stands_before_it_though_it_is_slower(goal: pareto.Goal) -> None:
+    small = trial("small", 400_000, 500_000)
+    budget = Budget(max_size_bytes=600_000)
+    assert pareto.order([BASELINE, small], "baseline", goal, budget) == ("small", "baseline")
+
+
+def test_what_is_shown_to_keep_a_limit_stands_before_what_may_keep_it() -> None:
+    kept = trial("kept", 1, 900_000, measured=with_p90s(*(39_000_000,) * 6))
+    perhaps = trial("perhaps", 1, 10, measured=with_p90s(*(1_000_000 * ms for ms in (38, 39, 39, 40, 44, 45))))
+    broken = replace(BASELINE, measured=with_p90s(*(50_000_000,) * 6))
+    trials, budget = [broken, perhaps, kept], Budget(max_latency_ns=40e6)
+    assert pareto.order(trials, "baseline", "size", budget) == ("kept", "perhaps", "baseline")
+    assert set(pareto.front(trials, budget)) == {"kept", "perhaps"}
+
+
+def test_what_only_may_keep_a_limit_never_replaces_a_baseline_that_does() -> None:
+    perhaps = trial("perhaps", 1, 10, measured=with_p90s(*(1_000_000 * ms for ms in (38, 39, 39, 40, 44, 45))))
+    steady = replace(BASELINE, measured=with_p90s(*(39_000_000,) * 6))
+    assert pareto.order([steady, perhaps], "baseline", "size", Budget(max_latency_ns=40e6)) == ("baseline",)
 
 
 def test_size_and_memory_over_the_budget_are_told_with_both_numbers() -> None:

@@ -50,7 +50,8 @@ def _table(report: Report) -> Iterator[str]:
     )
     yield notes.sentence(
         f"`{tables.BEST}` is the best for the goal '{report.goal}'",
-        f"the verdict is on a top1 drop of at most {limit}, on {samples} images of the selection split",
+        f"the verdict says whether every limit is kept; the top1 drop, at most {limit}, was counted on "
+        f"{samples} images of the selection split",
         *([f"in every row: {', '.join(constant)}"] if constant else []),
         *([tables.EVEN_MEANS] if tables.has_even(columns) else []),
     )
@@ -65,8 +66,8 @@ def _front(report: Report, picture: str) -> Iterator[str]:
     if not front:
         return
     yield (
-        "Of what was timed, did not fail and keeps the limits, nothing equals or beats one of these in latency, size "
-        "and accuracy at once:"
+        "Of what did not fail and breaks no limit, nothing equals or beats one of these in latency, size and accuracy "
+        "at once:"
     )
     yield ""
     timed = (trial.measured if isinstance(trial.measured, Measured) else None for trial in front)
@@ -107,7 +108,7 @@ def _certificate(report: Report) -> Iterator[str]:
     before, after = (units.format_percent(one.value) for one in (found.baseline, found.accuracy))
     discordant = units.format_count(verdict.discordant)
     compared = (
-        f"there the baseline has a top1 of {before}, it has {after}",
+        f"on these images the baseline's top-1 is {before}, the artifact's {after}",
         f"for {discordant} of the images one of the two is right and the other wrong",
     )
     yield notes.sentence(
@@ -148,4 +149,7 @@ def _classes(report: Report) -> Iterator[str]:
         rule=True,
     )
     yield ""
-    yield "A class has few images, so its Δ alone decides nothing: no interval was computed for it and no limit holds."
+    yield (
+        "No limit holds for a class alone, and a Δ of few images decides nothing. A class that certainly loses "
+        "more than all of them together, by intervals that hold for every class at once, is a finding: EO203."
+    )

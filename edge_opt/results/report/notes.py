@@ -130,7 +130,7 @@ def known(report: Report) -> Iterator[str]:
         yield "- Memory: what loading and running the artifact added to its process, median over the rounds."
     for trial in report.trials:
         if isinstance(trial.measured, NotTimed):
-            yield f"- No time of `{trial.id}` is known, and none was made up."
+            yield f"- `{trial.id}` was not timed."
     yield "- Top1: counted on labelled images, each artifact run by its own runtime, with the preprocessing above."
     yield "- Size: the bytes of the artifact's files; compressed: the same after gzip."
     confidence = units.format_confidence(report.trials[0].verdict.drop.confidence)
@@ -162,8 +162,7 @@ def reading(report: Report) -> Iterator[str]:
         )
     unclear = [trial for trial in report.trials if trial.verdict.status == "unclear"]
     for trial in unclear:
-        more = words.decide(trial.verdict.samples_to_decide).removeprefix("; ")
-        yield f"- `{trial.id}` is unclear: the interval of its drop holds the limit{f' ({more})' if more else ''}."
+        yield f"- `{trial.id}` is unclear: {escape(ended('; '.join(one.message for one in trial.verdict.findings)))}"
     if len(report.certificate.ledger) > 1:
         yield f"- {sentence(escape(words.ledger(report)))} Each further look makes a lucky pass more likely."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edge_opt import units
 from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Report, Trial
@@ -60,10 +61,13 @@ def untimed(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def findings(report: Report) -> tuple[Finding, ...]:
-    """Every finding of the run, of its verdicts and of its certificate once, the worst first."""
+    """Every finding of the run, of its verdicts and of its certificate once, the worst first; each says whose it is."""
     found = [*report.findings]
-    for verdict in (*(one.verdict for one in report.trials), report.certificate.verdict):
-        found.extend(verdict.findings)
+    for whose, verdict in (
+        *((one.id, one.verdict) for one in report.trials),
+        (f"{report.certificate.trial} on the certification split", report.certificate.verdict),
+    ):
+        found.extend(replace(one, message=f"{whose}: {one.message}") for one in verdict.findings)
     return tuple(sorted(dict.fromkeys(found), key=lambda one: _LEVELS[one.level]))
 
 
@@ -81,7 +85,7 @@ def faster(interval: Interval, *, bounds: bool = True) -> str:
         return f"{units.format_ratio(interval.estimate)} faster{said}"
     if interval.high < 1:
         return f"{units.format_ratio(1 / interval.estimate)} slower{said}"
-    return f"neither faster nor slower as far as can be told{said}"
+    return f"no measurable difference{said}"
 
 
 def smaller(artifact: Artifact, baseline: Artifact) -> str:
