@@ -45,7 +45,11 @@ max_drop = click.option(
     "--max-drop", default="", metavar="1pp", help="How much accuracy may be lost. [default: the target's, 1pp]"
 )
 seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the splits and the order of rounds."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed for the splits and for the order of rounds.",
 )
 allow_code = click.option(
     "--allow-code", is_flag=True, help="Load a model file that carries code. Only if you trust its author."
@@ -64,8 +68,8 @@ def said(command: Command) -> Command:
     """``-q``, ``-v`` and ``--debug``: how much is told on stderr."""
     for option in (
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("-v", "--verbose", is_flag=True, help="Tell every job."),
-        click.option("-q", "--quiet", is_flag=True, help="Tell errors only."),
+        click.option("-v", "--verbose", is_flag=True, help="Print every job as it starts."),
+        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     ):
         command = option(command)
     return command

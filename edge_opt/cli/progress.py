@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -54,9 +55,11 @@ class Progress:
             return
         self._clear()
         self._estimate_s = outline.seconds + time.monotonic() - self._began
+        recipes = list(dict.fromkeys(name.partition("/")[0] for name in outline.candidates))
         click.echo(
-            f"plan: {len(outline.candidates)} candidates, about {units.format_seconds(outline.seconds)} "
-            f"and {units.format_bytes(outline.disk_bytes)} of disk",
+            f"plan: {_counted(len(outline.candidates), 'candidate')} of {', '.join(recipes)}; "
+            f"about {units.format_seconds(outline.seconds)} and "
+            f"{units.format_bytes(outline.disk_bytes)} of disk",
             err=True,
         )
         if self._verbose:
@@ -69,9 +72,9 @@ class Progress:
         if step.stage != self._stage:
             self._stage, self._stage_began = step.stage, time.monotonic()
             if not self._terminal and not self._quiet:
-                click.echo(f"{step.stage}: {step.total} {'job' if step.total == 1 else 'jobs'}", err=True)
+                click.echo(f"{step.stage}: {step.what if step.total == 1 else _counted(step.total, 'job')}", err=True)
         if self._verbose and not self._terminal:
-            click.echo(f"  {step.done + 1}/{step.total} {step.what}", err=True)
+            click.echo(f"  {min(step.done + 1, step.total)}/{step.total} {step.what}", err=True)
         if self._terminal:
             self._draw(f"{step.stage:<11} {_bar(step)} {step.done}/{step.total}{self._left(step)}  {step.what}")
 
@@ -84,8 +87,7 @@ class Progress:
         return f", about {units.format_seconds(run_s)} left"
 
     def _draw(self, line: str) -> None:
-        width = max(20, click.get_current_context().max_content_width or 100)
-        line = line[:width]
+        line = line[: max(20, shutil.get_terminal_size().columns - 1)]  # a full line would wrap, and stay
         click.echo("\r" + line.ljust(self._width), err=True, nl=False)
         self._width = len(line)
 
@@ -93,6 +95,10 @@ class Progress:
         if self._width:
             click.echo("\r" + " " * self._width + "\r", err=True, nl=False)
             self._width = 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _bar(step: Step, width: int = 20) -> str:

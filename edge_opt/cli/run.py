@@ -74,15 +74,20 @@ def optimize(
     """Try recipes on MODEL, measure them on the target, keep the best.
 
     Writes report.json, report.md, the artifacts and a bundle to the run folder. Exit code 1: no artifact keeps
-    every limit.
+    every limit; 3: it cannot be told whether one does.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = output or Path("runs") / model.stem
     report = _optimize(quiet, verbose, model=model, data=data, output=output, threads=threads or 0, **rest)
     click.echo(render(report, format), nl=False)
     _where(report, output, quiet)
-    if any(finding.code == "EO210" for finding in report.findings):
-        ctx.exit(1)
+    ctx.exit(exit_code(report))
+
+
+def exit_code(report: Report) -> int:
+    """0 where every limit is kept, 1 where one is broken, 3 where that cannot be told."""
+    levels = {finding.level for finding in report.findings if finding.code == "EO210"}
+    return 1 if "error" in levels else 3 if "warning" in levels else 0
 
 
 def _optimize(quiet: bool, verbose: bool, **arguments: Any) -> Report:
@@ -124,7 +129,7 @@ def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose:
     metavar="NAME|FILE",
     help="A recipe to make; repeat for more.  [default: float32]",
 )
-@click.option("-d", "--data", type=options.PATH, default=None, help="To calibrate static recipes on.")
+@click.option("-d", "--data", type=options.PATH, default=None, help="Data to calibrate static recipes with.")
 @options.target
 @click.option(
     "-o", "--output", type=options.PATH, default=Path(), help="The folder for the artifacts.  [default: here]"
@@ -162,12 +167,20 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
 @options.format
 @options.said
-def bench(artifacts: tuple[Path, ...], threads: int | None, format: str, **rest: Any) -> None:
-    """Measure the latency and memory of each ARTIFACT, interleaved in rounds. Speed-ups refer to the first."""
+@click.pass_context
+def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | None, format: str, **rest: Any) -> None:
+    """Measure the latency and memory of each ARTIFACT, interleaved in rounds. Speed-ups refer to the first.
+
+    What cannot be measured is said with its reason, the others are printed, and the exit code is 2.
+    """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        rows = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)
-    print_benched(rows, format)
+        found = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)
+        for finding in found.findings:
+            watch.finding(finding)
+    print_benched(found, format)
+    if found.failures:
+        ctx.exit(2)
 
 
 @click.command()

@@ -14,7 +14,9 @@ import click
 from edge_opt import registry, units
 from edge_opt.cli import options
 from edge_opt.flows import api
-from edge_opt.flows.artifacts import Benched, Converted, Evaluated
+from edge_opt.flows.bench import Benchmarks
+from edge_opt.flows.convert import Converted
+from edge_opt.flows.evaluate import Evaluated
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets as target_table
 from edge_opt.results.report import render, tables
@@ -80,9 +82,10 @@ def _entry(name: str, description: str, facts: Mapping[str, str]) -> None:
             click.echo(f"  {title}: {text}")
 
 
-def print_benched(rows: Sequence[Benched], format: str) -> None:
-    """The measured artifacts as a table; the raw samples are in the JSON."""
-    unit = units.time_unit(min(one.measured.median_ns for one in rows))
+def print_benched(found: Benchmarks, format: str) -> None:
+    """The measured artifacts as a table, or with their raw samples as JSON; the others are said on stderr."""
+    rows = found.rows
+    unit = units.time_unit(min((one.measured.median_ns for one in rows), default=0.0))
     _print(
         [
             {
@@ -94,13 +97,15 @@ def print_benched(rows: Sequence[Benched], format: str) -> None:
                 f"p90 {unit}": units.format_time(one.measured.p90_ns, unit),
                 "load": units.format_duration(one.measured.load_ns),
                 "memory": units.format_bytes(one.measured.memory_bytes),
-                "speed-up": _speed_up(one.measured),
+                "speed-up": _speed_up(one.measured) if position else units.format_ratio(1.0),
             }
-            for one in rows
+            for position, one in enumerate(rows)
         ],
         list(rows),
         format,
     )
+    for failed in found.failures:
+        _failed(str(failed.artifact), failed.message, failed.hint)
 
 
 def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
@@ -142,9 +147,11 @@ def print_converted(made: Converted, format: str) -> None:
         left=True,
     )
     for one in made.failures:
-        click.echo(
-            f"failed: {one.id} at {one.stage}: {one.message}" + (f"\n  hint: {one.hint}" if one.hint else ""), err=True
-        )
+        _failed(f"{one.id} at {one.stage}", one.message, one.hint)
+
+
+def _failed(what: str, message: str, hint: str) -> None:
+    click.echo(f"failed: {what}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
 
 
 def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
@@ -170,7 +177,7 @@ def _json(noun: Any) -> str:
 
 
 def _speed_up(measured: Measured) -> str:
-    return tables.speed_up(measured.speed_up) if measured.speed_up else units.format_ratio(1.0)
+    return tables.speed_up(measured.speed_up) if measured.speed_up else tables.NONE
 
 
 def _between(interval: Interval) -> str:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from edge_opt import registry, units
-from edge_opt.errors import UnknownName
-from edge_opt.flows import artifacts, initialize, pipeline
-from edge_opt.flows.artifacts import Benched, Converted, Evaluated
+from edge_opt.errors import InputError, RunError, UnknownName
+from edge_opt.flows import initialize, pipeline
+from edge_opt.flows.bench import Benchmarks, time_artifacts
+from edge_opt.flows.convert import Converted, make_artifacts
+from edge_opt.flows.evaluate import Evaluated, score_artifacts
+from edge_opt.flows.given import temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.workbench import Goal, Request
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
+from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.store import parse, read_json
-from edge_opt.types import Budget, Finding, Outline, Recipe, Report, Step, Target, Watch
+from edge_opt.store import Run, parse, read_json
+from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Outline, Recipe, Report, Step, Target, Watch
 
 _STEP_TIMEOUT_S = 1800.0
 _WORKERS = 2  # a conversion keeps about one core busy, and TensorFlow takes a gigabyte
@@ -54,12 +60,17 @@ def optimize(
     bundle. Raises EdgeOptError.
     """
     profile = _budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
+    if goal not in get_args(Goal):
+        raise UnknownName.among("goal", goal, get_args(Goal))
+    chosen = _recipes(recipes)
+    if recipes:  # of all recipes, those are tried that exist
+        plan.check(chosen, profile)
     request = Request(
         model=Path(model),
         data=Path(data),
         output=Path(output),
         target=profile,
-        recipes=_recipes(recipes),
+        recipes=chosen,
         threads=threads or profile.threads[0],
         goal=goal,
         seed=seed,
@@ -91,8 +102,8 @@ def convert(
         if name not in registry.names("exporters"):
             raise UnknownName.among("format", name, registry.names("exporters"))
     profile = replace(profile, formats=tuple(to) or profile.formats)
-    with closing(executor()) as workers:
-        return artifacts.convert(
+    with temporary() as run, closing(executor()) as workers:  # in this order: the workers end before their folder goes
+        return make_artifacts(
             Path(model),
             _recipes(recipes),
             profile,
@@ -100,6 +111,7 @@ def convert(
             data_path=Path(data) if data else None,
             seed=seed,
             allow_code=allow_code,
+            run=run,
             device=device(profile),
             executor=workers,
             watch=watch,
@@ -116,21 +128,25 @@ def bench(
     seed: int = 0,
     output: str | Path | None = None,
     watch: Watch = _silent,
-) -> tuple[Benched, ...]:
-    """The latency and memory of each artifact, in interleaved rounds; speed-ups refer to the first one."""
+) -> Benchmarks:
+    """The latency and memory of each artifact, in interleaved rounds; speed-ups refer to the first one.
+
+    The run folder ``output`` keeps the raw samples.
+    """
     profile = targets.load(target)
     _known_runtime(runtime)
-    return artifacts.bench(
-        [Path(path) for path in paths],
-        profile,
-        threads=threads or profile.threads[0],
-        runtime=runtime,
-        protocol=Protocol(rounds=rounds),
-        seed=seed,
-        output=Path(output) if output else None,
-        device=device(profile),
-        watch=watch,
-    )
+    with Run.start(Path(output), {"command": "bench"}) if output else temporary() as run:
+        return time_artifacts(
+            [Path(path) for path in paths],
+            profile,
+            threads=threads or profile.threads[0],
+            runtime=runtime,
+            protocol=Protocol(rounds=rounds),
+            seed=seed,
+            run=run,
+            device=device(profile),
+            watch=watch,
+        )
 
 
 def evaluate(
@@ -145,15 +161,17 @@ def evaluate(
     """The accuracy of each artifact on the test split, paired with the first one's, and what the data set says."""
     profile = _budgeted(targets.load(target), max_drop, "", "", "")
     _known_runtime(runtime)
-    return artifacts.evaluate(
-        [Path(path) for path in paths],
-        Path(data),
-        profile,
-        runtime=runtime,
-        max_drop=profile.budget.max_drop,
-        device=device(profile),
-        watch=watch,
-    )
+    with temporary() as run:
+        return score_artifacts(
+            [Path(path) for path in paths],
+            Path(data),
+            profile,
+            runtime=runtime,
+            max_drop=profile.budget.max_drop,
+            run=run,
+            device=device(profile),
+            watch=watch,
+        )
 
 
 def init(
@@ -164,16 +182,34 @@ def init(
     watch: Watch = _silent,
 ) -> Initialized:
     """The preprocessing contract, written beside ``data`` unless it is there, and the picture of ten samples."""
-    with closing(executor()) as workers:
+    with temporary() as run, closing(executor()) as workers:
         return initialize.initialize(
-            Path(data), Path(model) if model else None, allow_code=allow_code, executor=workers, watch=watch
+            Path(data), Path(model) if model else None, allow_code=allow_code, run=run, executor=workers, watch=watch
         )
 
 
 def load_report(run: str | Path) -> Report:
-    """The report of the run folder ``run``. Raises RunError where there is none that this version reads."""
+    """The report of the run folder ``run``, or of its file. Raises RunError where there is none of this version."""
     path = Path(run)
-    report: Report = parse(Report, read_json(path / "report.json" if path.is_dir() else path))
+    file = path / "report.json" if path.is_dir() else path
+    if (path / "jobs.jsonl").exists() and not file.exists():
+        raise RunError(
+            f"the run in '{path}' is not finished, so it has no report yet",
+            f"wait for it to end; if it was stopped, give its command again with -o {shlex.quote(str(path))} --resume",
+        )
+    content = read_json(file)
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise RunError(f"'{file}' is no report of edge-opt", "give the folder that 'edge-opt optimize' wrote")
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise RunError(
+            f"'{file}' was written by another version of edge-opt: its format is {content['schema_version']}, "
+            f"this one reads {SCHEMA_VERSION}",
+            "run 'edge-opt optimize' again, or read it with the version that wrote it",
+        )
+    try:
+        report: Report = parse(Report, content)
+    except (RunError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise RunError(f"'{file}' is damaged: {error}", "run 'edge-opt optimize' again") from error
     return report
 
 
@@ -190,7 +226,15 @@ def executor() -> registry.Executor:
 
 
 def _recipes(names: Sequence[str]) -> tuple[Recipe, ...]:
-    return tuple(recipe_table.load(name) for name in names or recipe_table.names())
+    """The recipes of those names and files, each once. Raises InputError where two files describe different ones."""
+    if isinstance(names, str):
+        names = (names,)
+    found: dict[str, Recipe] = {}
+    for name in names or recipe_table.names():
+        one = recipe_table.load(name)
+        if found.setdefault(one.name, one) != one:
+            raise InputError(f"two recipes have the name '{one.name}'", f"rename the one in '{name}'")
+    return tuple(found.values())
 
 
 def _known_runtime(name: str) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.flows.prepare import classes_of, contract_of, frontend_of
+from edge_opt.flows.prepare import asking, classes_of, contract_of, frontend_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.results import preview
+from edge_opt.store import Run
 from edge_opt.types import Finding, Model, Preprocessing, Step, Watch
 
 
@@ -29,15 +29,16 @@ def initialize(
     model_path: Path | None,
     *,
     allow_code: bool,
+    run: Run,
     executor: registry.Executor,
     watch: Watch,
 ) -> Initialized:
     """The contract that lies beside the data; where there is none, the one the model's accuracy supports, now written.
 
     Without a model it is an assumption, which a finding says: the pictures' own size, and pixels divided by 255.
+    ``run`` holds what only the work needs.
     """
-    watch(Step(stage="init", what="reading the data", done=0, total=3))
-    data = datasets.read(data_path)
+    data = read_data(data_path, watch)
     samples = data.validation or data.test or data.train
     assert samples is not None
     written = preprocess.read(data_path)
@@ -46,10 +47,9 @@ def initialize(
     elif model_path is None:
         contract, found = _assumed(samples)
     else:
-        watch(Step(stage="init", what="trying the likely contracts", done=1, total=3))
-        contract, found = _supported(data_path, data, samples, model_path, executor, allow_code)
+        contract, found = _supported(data_path, data, samples, model_path, run, executor, allow_code, watch)
     path = preprocess.contract_path(data_path) if written else preprocess.write(contract, data_path)
-    watch(Step(stage="init", what="drawing ten pictures", done=2, total=3))
+    watch(Step(stage="draw", what="ten pictures", done=0, total=1))
     drawn = preview.sheet(contract, samples, data.classes, path.with_suffix(".png"))
     return Initialized(contract=contract, path=path, preview=drawn, findings=(*data.findings, *found))
 
@@ -59,19 +59,17 @@ def _supported(
     data: datasets.Dataset,
     samples: datasets.Samples,
     model_path: Path,
+    run: Run,
     executor: registry.Executor,
     allow_code: bool,
+    watch: Watch,
 ) -> tuple[Preprocessing, tuple[Finding, ...]]:
+    watch(Step(stage="load", what=str(model_path), done=0, total=1))
     frontend = frontend_of(model_path)
-    with tempfile.TemporaryDirectory(prefix="edge-opt-") as folder:
-        model: Model = executor.submit(frontend.prepare, model_path, Path(folder) / "saved_model", allow_code).result()
-
-    def predict(inputs: registry.Array) -> registry.Array:
-        outputs: registry.Array = executor.submit(frontend.predict, model_path, inputs, allow_code).result()
-        return outputs
-
+    model: Model = executor.submit(frontend.prepare, model_path, run.scratch("saved_model"), allow_code).result()
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
-    contract, found = contract_of(data_path, model.inputs[0], samples, predict)
+    predict = asking(model_path, executor, allow_code)
+    contract, found = contract_of(data_path, model.inputs[0], samples, predict, run, watch)
     return contract, (*fits, *found)
 
 

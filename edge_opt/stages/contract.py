@@ -30,27 +30,39 @@ class Choice:
     findings: tuple[Finding, ...]
 
 
-def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float) -> Choice:
+def finalists(correct: Mapping[Preprocessing, NDArray[Any]]) -> tuple[Preprocessing, ...]:
+    """The contracts that the samples cannot tell from the best, with the best among them, in the order given.
+
+    ``correct`` is as for :func:`choose`, which then decides between them on more samples.
+    """
+    best = max(correct.values(), key=lambda each: int(each.sum()))
+    level = SIGNIFICANCE / max(1, len(correct) - 1)
+    return tuple(contract for contract, each in correct.items() if mcnemar(best, each) > level)
+
+
+def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float, tried: int = 0) -> Choice:
     """The contract of the highest accuracy; on a tie the first.
 
     ``correct[contract][i]`` is whether sample ``i`` was classified rightly under it, on the same samples for all;
-    ``chance`` is the accuracy of always answering the commonest class, 0..1. Contracts that the samples cannot tell
-    from the best (exact McNemar test at 5 %, Bonferroni over the comparisons) are a warning. Raises DataError where no
-    contract beats chance (exact binomial test, likewise).
+    ``chance`` is the accuracy of always answering the commonest class, 0..1; ``tried`` is the number of contracts in
+    all, where only finalists are left. Contracts that the samples cannot tell from the best (exact McNemar test at 5 %,
+    Bonferroni over the comparisons) are a warning. Raises DataError where no contract beats chance (exact binomial
+    test, likewise).
     """
-    tried = {contract: np.asarray(each, bool) for contract, each in correct.items()}
-    if not tried or len({len(each) for each in tried.values()}) != 1 or not len(next(iter(tried.values()))):
+    answers = {contract: np.asarray(each, bool) for contract, each in correct.items()}
+    if not answers or len({len(each) for each in answers.values()}) != 1 or not len(next(iter(answers.values()))):
         raise ValueError("choose needs contracts, all tried on the same samples")
-    ranked = sorted(tried, key=lambda contract: -int(tried[contract].sum()))
-    best, samples = ranked[0], len(tried[ranked[0]])
-    accuracy = {contract: float(each.mean()) for contract, each in tried.items()}
-    if binomial_tail(int(tried[best].sum()), samples, chance) > SIGNIFICANCE / len(tried):
-        raise _nothing(ranked, accuracy, samples, chance)
-    level = SIGNIFICANCE / max(1, len(ranked) - 1)
-    rivals = [contract for contract in ranked[1:] if mcnemar(tried[best], tried[contract]) > level]
+    tried = max(tried, len(answers))
+    ranked = sorted(answers, key=lambda contract: -int(answers[contract].sum()))
+    best, samples = ranked[0], len(answers[ranked[0]])
+    accuracy = {contract: float(each.mean()) for contract, each in answers.items()}
+    if binomial_tail(int(answers[best].sum()), samples, chance) > SIGNIFICANCE / tried:
+        raise _nothing(ranked, accuracy, samples, chance, tried)
+    level = SIGNIFICANCE / max(1, tried - 1)
+    rivals = [contract for contract in ranked[1:] if mcnemar(answers[best], answers[contract]) > level]
     findings = [_supported(best, [each for each in ranked[1:] if each not in rivals], accuracy, samples)]
     if rivals:
-        findings.append(_rivals(best, rivals, tried, samples))
+        findings.append(_rivals(best, rivals, answers, samples))
     return Choice(contract=best, accuracy=accuracy[best], findings=tuple(findings))
 
 
@@ -110,13 +122,13 @@ def _rivals(
 
 
 def _nothing(
-    ranked: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int, chance: float
+    ranked: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int, chance: float, tried: int
 ) -> DataError:
-    tried = ", ".join(f"'{describe(contract)}' {format_percent(accuracy[contract])}" for contract in ranked[:3])
-    rest = f" (the best of {len(ranked)} tried)" if len(ranked) > 3 else ""
+    listed = ", ".join(f"'{describe(contract)}' {format_percent(accuracy[contract])}" for contract in ranked[:3])
+    rest = f" (the best of {tried} tried)" if tried > 3 else ""
     return DataError(
         f"under no likely preprocessing is the model better than chance, {format_percent(chance)}, "
-        f"on {samples} samples: {tried}{rest}",
+        f"on {samples} samples: {listed}{rest}",
         "check that the labels are in the order of the model's outputs; else write the contract that the model was "
         "trained with: 'edge-opt init' makes a file to start from",
     )

@@ -11,10 +11,11 @@ from edge_opt.inputs import recipes as known
 from edge_opt.types import Candidate, Finding, Model, Outline, Recipe, Target
 
 # Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
-_PREPARE_S = 20.0
 _EXPORT_S = {"tflite": 8.0, "onnx": 5.0, "openvino": 4.0}
 _PROCESS_S = 0.5
 _MACS_PER_S = 4e9
+_LOOKS = 2  # at the certification split: the baseline and, mostly, the first choice
+_PAIRS, _PAIR_PROCESSES, _PAIR_S = 3, 6, 0.5  # near ties and the winner; each process holds two artifacts
 _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 
 
@@ -33,6 +34,16 @@ def plan(
     """The candidates that exist on ``target`` and were not ``tried``: the baseline ``first``, then recipe by recipe."""
     every = {one.id: one for recipe in recipes for one in ways(recipe, target, isa)}
     return tuple(one for one in {first.id: first, **every}.values() if one.id not in tried)
+
+
+def check(recipes: Sequence[Recipe], target: Target) -> None:
+    """Nothing; raises InputError for a recipe that none of the target's formats has."""
+    for one in recipes:
+        if not any(registry.load("exporters", name).variants(one.quantization) for name in target.formats):
+            raise InputError(
+                f"the recipe '{one.name}' does not exist in {' or '.join(target.formats)}",
+                "'edge-opt recipes' shows which format has which recipe",
+            )
 
 
 def ways(recipe: Recipe, target: Target, isa: Collection[str]) -> tuple[Candidate, ...]:
@@ -59,7 +70,7 @@ def installed(runtime: str) -> bool:
 
 
 def absent(target: Target) -> tuple[Finding, ...]:
-    """One finding for each runtime of the target that is not installed here."""
+    """One finding for each runtime of the target that is not installed here, though it loads one of its formats."""
     return tuple(
         Finding(
             code="EO501",
@@ -68,23 +79,34 @@ def absent(target: Target) -> tuple[Finding, ...]:
             hint="pip install 'edge-opt[all]'",
         )
         for name in target.runtimes
-        if not installed(name)
+        if not installed(name) and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
     )
 
 
-def outline(candidates: Sequence[Candidate], model: Model, samples: int, sample_bytes: int, rounds: int) -> Outline:
-    """What trying ``candidates`` will take: ``samples`` inputs of ``sample_bytes`` are evaluated for each."""
+def outline(
+    candidates: Sequence[Candidate],
+    model: Model,
+    samples: int,
+    sample_bytes: int,
+    rounds: int,
+    certification: int = 0,
+) -> Outline:
+    """What trying ``candidates`` will take from here on, the model and the data being prepared.
+
+    ``samples`` inputs of ``sample_bytes`` are evaluated for each, ``certification`` inputs for the chosen ones.
+    """
     exports = {one.export_id: _EXPORT_S.get(one.format, 8.0) for one in candidates}
+    float_s = model.macs / _MACS_PER_S
     inference_s = [
-        model.macs
-        / _MACS_PER_S
-        * (_SLOWEST_KERNELS if one.recipe.quantization.activation_bits == 16 and one.format == "tflite" else 1)
+        float_s * (_SLOWEST_KERNELS if one.recipe.quantization.activation_bits == 16 and one.format == "tflite" else 1)
         for one in candidates
     ]
     evaluate_s = sum(_PROCESS_S + samples * seconds for seconds in inference_s)
     measure_s = rounds * sum(_PROCESS_S + max(0.2, 20 * seconds) for seconds in inference_s)
+    certify_s = _LOOKS * (_PROCESS_S + certification * float_s)
+    pair_s = _PAIRS * _PAIR_PROCESSES * 2 * (_PROCESS_S + max(_PAIR_S / 2, 30 * float_s)) if rounds else 0.0
     return Outline(
         candidates=tuple(one.id for one in candidates),
-        seconds=_PREPARE_S + sum(exports.values()) + evaluate_s + measure_s,
-        disk_bytes=len(exports) * model.size_bytes + samples * sample_bytes,
+        seconds=sum(exports.values()) + evaluate_s + measure_s + certify_s + pair_s,
+        disk_bytes=len(exports) * model.size_bytes + (samples + certification) * sample_bytes,
     )

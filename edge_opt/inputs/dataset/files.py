@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import pictures
-from edge_opt.inputs.dataset.names import Split, counted, declared_classes, few, order_finding
+from edge_opt.inputs.dataset.names import Split, absent_finding, counted, declared_classes, few, order_finding
 from edge_opt.inputs.dataset.samples import Dataset, FileSamples, short_name
 from edge_opt.types import Finding
 
@@ -34,7 +34,8 @@ def dataset(
 ) -> Dataset:
     """The data set of ``rows``; ``progress(done, total)`` is called while they are looked at.
 
-    Raises DataError where only one class is left, or a class has no picture left.
+    A class that is only declared, as a model may know more than the data show, is a finding. Raises DataError where
+    only one class is left, or none of a class's pictures can be decoded.
     """
     classes = _classes(path, rows)
     inspected = _inspect([row.path for row in rows], progress)
@@ -43,9 +44,10 @@ def dataset(
     if len(good) < len(rows):
         faults = [(row.path, each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
         found.append(_broken(root, faults, len(rows)))
-    _check_classes(path, classes, rows, good)
+    _check_classes(path, rows, good)
+    absent = absent_finding(classes, {rows[i].label for i in good}) if declared_classes(path) else None
     order = order_finding(classes)
-    found += [order] if order else []
+    found += [each for each in (absent, order) if each]
     index = {name: i for i, name in enumerate(classes)}
     parts: dict[str, FileSamples] = {}
     for split in ("train", "validation", "test"):
@@ -108,7 +110,7 @@ def _broken(root: Path, faults: Sequence[tuple[Path, str]], total: int) -> Findi
     )
 
 
-def _check_classes(path: Path, classes: Sequence[str], rows: Sequence[Row], good: Sequence[int]) -> None:
+def _check_classes(path: Path, rows: Sequence[Row], good: Sequence[int]) -> None:
     left = {rows[i].label for i in good}
     for split, name in sorted({(row.split, row.label) for row in rows}):
         if name not in left:
@@ -121,11 +123,6 @@ def _check_classes(path: Path, classes: Sequence[str], rows: Sequence[Row], good
         raise DataError(
             f"'{path}' holds one class only: '{next(iter(left), '')}'",
             "a classifier needs at least two; give the folder whose sub-folders are the classes",
-        )
-    if path.is_dir() and len(left) < len(classes):
-        absent = sorted(set(classes) - left)
-        raise DataError(
-            f"class '{absent[0]}' has no picture in '{path}'", "add pictures, or take it out of classes.txt"
         )
 
 

@@ -12,6 +12,7 @@ from edge_opt.inputs.dataset.pictures import ENDINGS
 from edge_opt.inputs.dataset.samples import Dataset, short_name
 from edge_opt.types import Finding
 
+PREVIEW = "preprocessing.png"  # what 'edge-opt init' draws beside the contract
 _SHAPE = "a data set is a folder of sub-folders, one for each class, with pictures in them"
 
 
@@ -62,7 +63,11 @@ def _classes(root: Path, top: Path, split: Split, ignored: list[Path]) -> list[f
             f"class '{empty[0]}' has no picture in the folder '{top}'",
             f"add pictures ({' '.join(ENDINGS)}) to '{top / empty[0]}', or remove that folder",
         )
-    loose = [entry for entry in top.iterdir() if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".")]
+    loose = [
+        entry
+        for entry in top.iterdir()
+        if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.name != PREVIEW
+    ]
     if loose and not rows:
         raise DataError(
             f"'{top}' has {counted(len(loose), 'picture')}, but no sub-folders that say their class",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -45,14 +45,25 @@ def declared_classes(data: Path) -> tuple[str, ...]:
 def _lines(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
-    found = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    found = tuple(line.strip() for line in text_of(path).splitlines() if line.strip())
     return _distinct(found, path)
+
+
+def text_of(path: Path) -> str:
+    """The content of a text file. Raises DataError where that cannot be read, or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = fault.object[: fault.start].count(b"\n") + 1
+        raise DataError(f"'{path}' is not UTF-8 text: see its line {line}", "save it in that encoding") from fault
+    except OSError as fault:
+        raise DataError(f"'{path}' cannot be read: {fault.strerror}", "give the right to read it") from fault
 
 
 def _manifest(path: Path, must_name: str) -> tuple[str, ...]:
     if not path.is_file():
         return ()
-    text = path.read_text(encoding="utf-8-sig")
+    text = text_of(path)
     if must_name not in text:
         return ()
     try:
@@ -83,6 +94,19 @@ def few(names: Sequence[str], most: int = 3) -> str:
     """The first names in quotes, and how many more there are."""
     listed = ", ".join(f"'{name}'" for name in names[:most])
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
+
+
+def absent_finding(classes: Sequence[str], present: Collection[str]) -> Finding | None:
+    """A warning where ``classes`` names some that no picture of the data set shows."""
+    absent = [name for name in classes if name not in present]
+    if not absent:
+        return None
+    return Finding(
+        code="EO110",
+        level="warning",
+        message=f"the data set has no picture of {few(absent)}, {len(absent)} of the {len(classes)} classes named",
+        hint="nothing can be said about them; add pictures, if the model is to know them",
+    )
 
 
 def order_finding(classes: tuple[str, ...]) -> Finding | None:

@@ -55,7 +55,8 @@ def likely(spec: TensorSpec, samples: Samples) -> tuple[Preprocessing, ...]:
     colored = any(image.shape[-1] == 3 for image in looked)
     aspects_differ = any(image.shape[0] * width != image.shape[1] * height for image in looked)
     crops: tuple[Literal["none", "center"], ...] = ("none", "center") if aspects_differ else ("none",)
-    quantized = spec.dtype == "uint8"
+    # an input with a scale takes the floats of the training, quantized by the worker; one without takes pixels
+    whole = spec.dtype == "uint8" and spec.scale is None
     return tuple(
         Preprocessing(
             color=color,
@@ -64,12 +65,12 @@ def likely(spec: TensorSpec, samples: Samples) -> tuple[Preprocessing, ...]:
             crop=crop,
             scale=convention.scale,
             offset=convention.offset,
-            dtype="uint8" if quantized else "float32",
+            dtype="uint8" if whole else "float32",
             layout=layout,
         )
         for crop in crops
         for color, convention in _ways(channels, colored)
-        if not quantized or convention is _AS_IT_IS
+        if not whole or convention is _AS_IT_IS
     )
 
 

@@ -22,8 +22,10 @@ All of it is arithmetic on whole numbers or single multiplications, so that Java
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +60,27 @@ def apply(contract: Preprocessing, image: Array) -> Array:
 
     ``image`` is ``(h, w, c)`` with c = 1 (grey) or 3 (RGB), uint8, or float32 in 0..255, which is then not rounded.
     """
-    values = _linear(contract, resized(contract, _colored(contract.color, image)))
+    return _finished(contract, resized(contract, _colored(contract.color, image)))
+
+
+def _finished(contract: Preprocessing, picture: Array) -> Array:
+    """A picture of the right colours and size, scaled and in the contract's layout."""
+    values = _linear(contract, picture)
     if contract.layout == "NCHW":
         return np.ascontiguousarray(np.moveaxis(values, -1, 0))
     return np.ascontiguousarray(values[..., 0] if contract.layout == "NHW" else values)
+
+
+def _apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]:
+    """What :func:`apply` gives for each; contracts that differ in their numbers only share the resized picture."""
+    pictures: dict[Preprocessing, Array] = {}
+    rows = []
+    for contract in contracts:
+        geometry = replace(contract, scale=(1.0,), offset=(0.0,), dtype="uint8", layout="NHWC")
+        if geometry not in pictures:
+            pictures[geometry] = resized(contract, _colored(contract.color, image))
+        rows.append(_finished(contract, pictures[geometry]))
+    return rows
 
 
 def prepare(
@@ -77,24 +96,39 @@ def prepare(
     becomes a picture of zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError.
     Raises DataError for NaN, and RunError where the disk is full.
     """
-    out = Path(out)
+    prepare_each({Path(out): contract}, samples, progress, warn)
+    return Path(out)
+
+
+def prepare_each(
+    contracts: Mapping[Path, Preprocessing],
+    samples: Samples,
+    progress: Progress | None = None,
+    warn: Warn | None = None,
+) -> None:
+    """The same for several contracts, each with its file; every picture is decoded once."""
     broken: list[str] = []
-    partial = out.with_name(out.name + ".partial")
+    partial = {out: out.with_name(out.name + ".partial") for out in contracts}
     try:
-        with room(out.parent), partial.open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (len(samples), *shape(contract))}
-            np.lib.format.write_array_header_1_0(file, header)
+        with room(next(iter(contracts)).parent), ExitStack() as open_files:
+            files = [open_files.enter_context(partial[out].open("wb")) for out in contracts]
+            for file, contract in zip(files, contracts.values(), strict=True):
+                header = {"descr": "<f4", "fortran_order": False, "shape": (len(samples), *shape(contract))}
+                np.lib.format.write_array_header_1_0(file, header)
             # written, not mapped: on a full disk a write is an error, a mapped page is a SIGBUS
-            for done, values in _prepared(contract, samples, broken, warn is not None):
-                file.write(np.ascontiguousarray(values, "<f4").tobytes())
+            for done, rows in _prepared(tuple(contracts.values()), samples, broken, warn is not None):
+                for row in rows:
+                    for file, values in zip(files, row, strict=True):
+                        file.write(np.ascontiguousarray(values, "<f4").tobytes())
                 if progress is not None:
                     progress(done, len(samples))
         if broken and warn is not None:
             warn(_late(broken, len(samples)))
-        os.replace(partial, out)
+        for out in contracts:
+            os.replace(partial[out], out)
     finally:
-        partial.unlink(missing_ok=True)
-    return out
+        for path in partial.values():
+            path.unlink(missing_ok=True)
 
 
 def resized(contract: Preprocessing, image: Array) -> Array:
@@ -162,33 +196,35 @@ def _cast(contract: Preprocessing, values: NDArray[np.float64]) -> Array:
 
 
 def _prepared(
-    contract: Preprocessing, samples: Samples, broken: list[str], forgiving: bool
-) -> Iterator[tuple[int, Array]]:
+    contracts: Sequence[Preprocessing], samples: Samples, broken: list[str], forgiving: bool
+) -> Iterator[tuple[int, list[list[Array]]]]:
+    """How many samples are done, and the newest of them: for each the row of every contract."""
     most = int(MOST_LATE_FAILURES * len(samples))
+    chunk = max(4, _CHUNK // len(contracts))
 
-    def one(i: int) -> Array | DataError:
+    def one(i: int) -> list[Array] | DataError:
         try:
-            return apply(contract, samples.image(i))
+            return _apply_each(contracts, samples.image(i))
         except DataError as fault:
             return fault
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(samples), _CHUNK):
-            indices = range(start, min(start + _CHUNK, len(samples)))
+        for start in range(0, len(samples), chunk):
+            indices = range(start, min(start + chunk, len(samples)))
             rows = []
             for i, row in zip(indices, pool.map(one, indices), strict=True):
                 if isinstance(row, DataError):
                     broken.append(samples.name(i))
                     if not forgiving or len(broken) > max(1, most):
                         raise row
-                    row = np.zeros(shape(contract), np.float32)
-                elif not np.isfinite(row).all():
+                    row = [np.zeros(shape(contract), np.float32) for contract in contracts]
+                elif not all(np.isfinite(values).all() for values in row):
                     raise DataError(
                         f"'{samples.name(i)}' holds NaN or infinite values after preprocessing",
                         "correct its pixels, and the scale and offset of the contract",
                     )
                 rows.append(row)
-            yield indices.stop, np.stack(rows)
+            yield indices.stop, rows
 
 
 def _late(broken: list[str], total: int) -> Finding:

@@ -61,7 +61,7 @@ def _fill(folder: Path, run_folder: Path, report: Report, inputs: Array | None, 
     model = _copy_artifact(run_folder / trial.artifact.path, folder, trial)
     shutil.copyfile(_runtime_file(trial), folder / "runtime.py")
     (folder / "predict.py").write_text(template("predict.py"), encoding="utf-8")
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in report.data.classes), encoding="utf-8")
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in record.classes(report)), encoding="utf-8")
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements(report)), encoding="utf-8")
     preprocess.write(report.preprocessing, folder / "preprocessing.toml")
     if inputs is not None and outputs is not None:

@@ -66,6 +66,13 @@ def bundle(report: Report, model: str, files: Mapping[str, Any]) -> dict[str, An
     }
 
 
+def classes(report: Report) -> tuple[str, ...]:
+    """A name for every output of the model; those that the data do not name are called by their number."""
+    names = report.data.classes
+    outputs = words.trial(report, report.best).artifact.outputs[0].shape[-1] or 0
+    return (*names, *(f"class {number}" for number in range(len(names), outputs)))
+
+
 def _timing(report: Report) -> dict[str, Any]:
     """The times with their environment, without the single samples: those stay in the run's report."""
     trial = words.trial(report, report.best)
@@ -127,8 +134,8 @@ def _limits(report: Report) -> Iterator[str]:
     machine = notes.escape(words.machine(report))
     yield f"- The times hold for {machine}. Elsewhere run `edge-opt bench` on the model there."
     yield f"- The accuracy holds for pictures like those of `{report.data.path}`, where it was counted."
-    classes = units.format_count(len(report.data.classes))
-    yield f"- It knows {classes} classes and answers one of them to any picture, also to one that shows none of them."
+    known = units.format_count(len(classes(report)))
+    yield f"- It knows {known} classes and answers one of them to any picture, also to one that shows none of them."
     variant = words.trial(report, report.best).artifact.variant
     if variant == "u8s8":
         yield "- `u8s8` loses accuracy on x86 processors without VNNI, whose 16-bit sums saturate: evaluate it there."

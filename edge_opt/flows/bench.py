@@ -1,0 +1,99 @@
+"""Artifact files → their latency and memory, in interleaved rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_opt import registry
+from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
+from edge_opt.flows.given import entry_of, size_of
+from edge_opt.stages import noise
+from edge_opt.stages.benchmark import Protocol, benchmark
+from edge_opt.store import Run
+from edge_opt.types import Entry, Finding, Measured, Step, Target, Watch
+
+_HINT = "check that it is a whole artifact of this format"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benched:
+    """One artifact as it was measured; its speed-up refers to the first one that could be measured."""
+
+    artifact: Path
+    size_bytes: int
+    measured: Measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """One artifact that could not be measured, why, and what to do."""
+
+    artifact: Path
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmarks:
+    """What could be measured, what could not, and what is to be said about the machine."""
+
+    rows: tuple[Benched, ...]
+    failures: tuple[Unmeasured, ...]
+    findings: tuple[Finding, ...]
+
+
+def time_artifacts(
+    paths: Sequence[Path],
+    target: Target,
+    *,
+    threads: int,
+    runtime: str,
+    protocol: Protocol,
+    seed: int,
+    run: Run,
+    device: registry.Device,
+    watch: Watch,
+) -> Benchmarks:
+    """Each artifact's latency and memory, in interleaved rounds; speed-ups refer to the first one that works.
+
+    Each one is loaded before any is measured. ``run`` keeps the raw samples. Raises StepFailed where
+    none can be loaded.
+    """
+    entries = {str(path): entry_of(path, target, runtime) for path in paths}
+    broken: dict[str, EdgeOptError] = {}
+    for done, (name, entry) in enumerate(entries.items()):
+        watch(Step(stage="load", what=name, done=done, total=len(entries)))
+        try:
+            device.run({"protocol": 1, "mode": "describe", "artifacts": [entry.job()], "threads": threads})
+        except (StepFailed, MissingPackage) as error:
+            broken[name] = error
+    working: dict[str, Entry] = {name: entry for name, entry in entries.items() if name not in broken}
+    if not working:
+        first, why = next(iter(broken.items()))
+        raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or _HINT) from why
+    measured, stopped = benchmark(
+        working,
+        None,
+        device,
+        run,
+        wave=0,
+        threads=threads,
+        seed=seed,
+        protocol=protocol,
+        tell=lambda what, done, total: watch(Step(stage="benchmark", what=what, done=done, total=total)),
+    )
+    reasons = {name: (error.message, error.hint or _HINT) for name, error in broken.items()}
+    reasons |= {name: (reason, _HINT) for name, reason in stopped.items()}
+    return Benchmarks(
+        rows=tuple(
+            Benched(artifact=Path(name), size_bytes=size_of(Path(name)), measured=one) for name, one in measured.items()
+        ),
+        failures=tuple(
+            Unmeasured(artifact=Path(name), message=reasons[name][0], hint=reasons[name][1])
+            for name in entries
+            if name in reasons
+        ),
+        findings=noise.check_measured(measured, next(iter(working))),
+    )

@@ -1,0 +1,136 @@
+"""A model → artifacts in files of their own, each one loaded and run once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_opt import registry
+from edge_opt.errors import DataError, MissingPackage
+from edge_opt.flows.prepare import asking, classes_of, contract_of, counting, frontend_of, read_data
+from edge_opt.inputs import dataset as datasets
+from edge_opt.inputs import preprocess
+from edge_opt.stages import plan
+from edge_opt.stages.optimize import begin, finish
+from edge_opt.store import Run, room
+from edge_opt.types import Artifact, Candidate, Failure, Finding, Model, Recipe, Step, Target, Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """What a conversion wrote: each artifact with its path, and what could not be made."""
+
+    model: Model
+    artifacts: tuple[Artifact, ...]
+    failures: tuple[Failure, ...]
+    findings: tuple[Finding, ...]
+
+
+def make_artifacts(
+    model_path: Path,
+    recipes: Sequence[Recipe],
+    target: Target,
+    output: Path,
+    *,
+    data_path: Path | None,
+    seed: int,
+    allow_code: bool,
+    run: Run,
+    device: registry.Device,
+    executor: registry.Executor,
+    watch: Watch,
+) -> Converted:
+    """The artifacts of ``recipes`` in the target's formats, written to ``output`` as ``MODEL.RECIPE[.VARIANT].SUFFIX``.
+
+    ``run`` holds what only the work needs. Raises DataError where a static recipe has no data to be calibrated on,
+    InputError for a recipe that no format has, and MissingPackage where no runtime of those formats is installed.
+    """
+    static = next((one.name for one in recipes if one.quantization.mode == "static"), None)
+    if static and data_path is None:
+        raise DataError(
+            f"the recipe '{static}' needs samples to calibrate on",
+            "give the data set with -d, or another recipe with -r",
+        )
+    plan.check(recipes, target)
+    candidates = _exports(recipes, target)
+    frontend = frontend_of(model_path)
+    watch(Step(stage="load", what=str(model_path), done=0, total=1))
+    saved_model = run.scratch("saved_model")
+    model: Model = executor.submit(frontend.prepare, model_path, saved_model, allow_code).result()
+    if data_path is None:
+        calibration, findings = _noise(model, run, seed), tuple[Finding, ...]()
+    else:
+        calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
+    begun = [begin(one, saved_model, calibration, run, executor) for one in candidates]
+    made: list[Artifact] = []
+    failures: list[Failure] = []
+    for done, (one, export) in enumerate(zip(candidates, begun, strict=True)):
+        watch(Step(stage="convert", what=one.export_id, done=done, total=len(candidates)))
+        outcome = finish(one, export, model, calibration, run, device)
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        else:
+            made.append(_deliver(outcome, run, output, model_path))
+    return Converted(
+        model=model,
+        artifacts=tuple(made),
+        failures=tuple(failures),
+        findings=(*findings, *plan.absent(target)),
+    )
+
+
+def _noise(model: Model, run: Run, seed: int) -> Path:
+    """Inputs of the right shape, for recipes that do not look at them."""
+    path = run.scratch("calibration.npy")
+    shape = [size or 1 for size in model.inputs[0].shape[1:]]
+    np.save(path, np.random.default_rng(seed).random((2, *shape), dtype=np.float32))
+    return path
+
+
+def _calibration(
+    model: Model,
+    data_path: Path,
+    run: Run,
+    executor: registry.Executor,
+    seed: int,
+    allow_code: bool,
+    watch: Watch,
+) -> tuple[Path, tuple[Finding, ...]]:
+    """The calibration inputs of the data set, and what is to be said about it."""
+    data = read_data(data_path, watch)
+    fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
+    splits = datasets.split(data, seed)
+    predict = asking(model.path, executor, allow_code)
+    contract, found = contract_of(data_path, model.inputs[0], splits.selection, predict, run, watch)
+    late: list[Finding] = []
+    progress = counting(watch, "preprocess", "calibration")
+    path = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"), progress, late.append)
+    return path, (*data.findings, *fits, *splits.findings, *found, *late)
+
+
+def _exports(recipes: Sequence[Recipe], target: Target) -> tuple[Candidate, ...]:
+    """One candidate for each file that the recipes make; raises MissingPackage where nothing could load one."""
+    found: dict[str, Candidate] = {}
+    for one in (way for recipe in recipes for way in plan.ways(recipe, target, isa=())):
+        found.setdefault(one.export_id, one)
+    if not found:
+        raise MissingPackage(
+            f"no runtime of '{target.name}' that loads {', '.join(target.formats)} is installed",
+            "pip install 'edge-opt[all]'",
+        )
+    return tuple(found.values())
+
+
+def _deliver(artifact: Artifact, run: Run, output: Path, model: Path) -> Artifact:
+    """Copy the files of an artifact out of the run, under a name that a person would give them."""
+    source = run.folder / artifact.path
+    stem = ".".join(filter(None, (model.stem, artifact.recipe, artifact.variant)))
+    with room(output):
+        output.mkdir(parents=True, exist_ok=True)
+        for file in source.parent.iterdir():
+            shutil.copyfile(file, output / f"{stem}{file.suffix}")
+    return replace(artifact, path=output / f"{stem}{source.suffix}")
