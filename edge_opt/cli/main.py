@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -23,6 +24,9 @@ COMMANDS = {
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),
 }
+
+
+_REPORT = "run it again with --debug, and report what that shows, with the command"
 
 
 class Commands(click.Group):
@@ -67,7 +71,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted", "what was finished is kept: go on with --resume")
+        _say("interrupted", "what was finished is kept: go on with --resume" if _command() == "optimize" else "")
         code = 2
     except EdgeOptError as error:
         _debug()
@@ -81,7 +85,31 @@ def main() -> NoReturn:
         _debug()
         _say("the memory of this machine is used up", "close other programs, or give a smaller data set")
         code = 2
+    except OSError as error:
+        _debug()
+        _say(*_refused(error))
+        code = 2
+    except Exception as error:  # not Python's exit code 1, which here means that a limit is broken
+        _debug()
+        said = str(error).partition("\n")[0]
+        _say(f"edge-opt itself failed: {type(error).__name__}{': ' if said else ''}{said}", _REPORT)
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command() -> str:
+    """The command that was given: the first word that is no option."""
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+
+
+def _refused(error: OSError) -> tuple[str, str]:
+    """What the system refused, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" to write '{error.filename}'" if error.filename else ""
+        return f"no room is left on the disk{place}", "free some space, or give another folder; TMPDIR needs some too"
+    if error.filename is None:
+        return f"the system refused: {error.strerror or error}", _REPORT
+    return f"'{error.filename}' cannot be used: {error.strerror}", "check the path and its permissions"
 
 
 def _say(message: str, hint: str) -> None:
