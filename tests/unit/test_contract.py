@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from edge_opt.errors import DataError
-from edge_opt.stages.contract import binomial_tail, choose, mcnemar
+from edge_opt.stages.contract import binomial_tail, choose, finalists, mcnemar
 from edge_opt.types import Preprocessing
 
 RAW = Preprocessing(color="rgb", height=8, width=8)
@@ -89,3 +89,19 @@ def test_chance_is_judged_by_the_exact_binomial_tail(successes: int, samples: in
 def test_answers_on_different_samples_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="the same samples"):
         choose({RAW: right(5, 10), UNIT: right(5, 11)}, chance=0.1)
+
+
+def test_only_what_the_samples_cannot_tell_from_the_best_goes_on_to_more_samples() -> None:
+    few = {RAW: right(15, 150), UNIT: right(130, 150), SIGNED: right(60, 150), SWAPPED: right(131, 150)}
+    assert finalists(few) == (UNIT, SWAPPED)
+
+
+def test_where_nothing_is_better_than_chance_every_contract_is_a_finalist() -> None:
+    few = {RAW: right(15, 150), UNIT: right(16, 150, start=20), SIGNED: right(14, 150, start=40)}
+    assert finalists(few) == (RAW, UNIT, SIGNED)
+
+
+def test_contracts_that_left_earlier_still_count_against_chance() -> None:
+    with pytest.raises(DataError, match="of 20 tried"):
+        choose({UNIT: right(65)}, chance=0.1, tried=20)
+    assert choose({UNIT: right(65)}, chance=0.1).contract == UNIT

@@ -249,3 +249,20 @@ def test_nothing_is_decoded_twice_or_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert seen[-1] == (8, 8)
     assert data.train is not None
     assert data.train.take([1, 2]).take([1]).name(0) == "cat/2.png"
+
+
+def test_a_class_that_only_classes_txt_names_is_a_finding_said_once(tmp_path: Path) -> None:
+    cats_and_dogs(tmp_path, each=40)
+    (tmp_path / "classes.txt").write_text("ant\ncat\ndog\neel\n")
+    data = dataset.read(tmp_path)
+    assert data.classes == ("ant", "cat", "dog", "eel")
+    assert codes(data) == ["EO110"]
+    assert "no picture of 'ant', 'eel', 2 of the 4 classes" in data.findings[0].message
+    assert not dataset.check_outputs(data, 4)
+    assert "EO110" not in {finding.code for finding in dataset.split(data, 0).findings}
+
+
+def test_the_preview_that_init_draws_is_no_stray_picture(tmp_path: Path) -> None:
+    cats_and_dogs(tmp_path)
+    drawn(tmp_path / "preprocessing.png")
+    assert not dataset.read(tmp_path).findings

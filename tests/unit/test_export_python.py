@@ -295,3 +295,13 @@ def test_a_write_that_fails_half_way_leaves_the_earlier_bundle(
         python.export(tmp_path / "second" / "run", report, bundle)
     assert store.measure(bundle) == before
     assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_outputs_without_a_label_have_a_name_in_the_bundle(tmp_path: Path) -> None:
+    report = a_run(tmp_path)
+    outputs = tuple(replace(one, shape=(1, 5)) for one in report.trials[1].artifact.outputs)
+    wide = replace(report.trials[1], artifact=replace(report.trials[1].artifact, outputs=outputs))
+    report = replace(report, trials=(report.trials[0], wide))
+    folder = python.export(tmp_path / "run", report, tmp_path / "bundle")
+    names = (folder / "classes.txt").read_text(encoding="utf-8").splitlines()
+    assert names == ["été", "two words", "ankle boot", "class 3", "class 4"]

@@ -292,3 +292,27 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path: Path, m
     with pytest.raises(RunError, match="no room is left on the disk"):
         preprocess.prepare(Preprocessing(color="rgb", height=8, width=8), colored(), tmp_path / "x.npy")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_integer_input_with_a_scale_takes_the_floats_of_the_training() -> None:
+    quantized = replace(spec(8, 8, 3, dtype="uint8"), scale=1 / 255, zero_point=0)
+    assert preprocess.likely(quantized, colored()) == preprocess.likely(spec(8, 8, 3), colored())
+
+
+def test_several_contracts_are_prepared_from_one_decoding_and_give_what_each_gives_alone(tmp_path: Path) -> None:
+    samples = colored(16, 20)
+    decoded: list[int] = []
+
+    class Counted(type(samples)):  # type: ignore[misc]
+        def image(self, i: int) -> Any:
+            decoded.append(i)
+            return super().image(i)
+
+    counted = Counted(samples.pixels, samples.labels, samples.origin, samples.numbers)
+    files = {tmp_path / f"{i}.npy": one for i, one in enumerate(preprocess.likely(spec(8, 8, 3), samples))}
+    assert len(files) == 20
+    preprocess.prepare_each(files, counted)
+    assert sorted(decoded) == list(range(len(samples)))
+    for path, contract in files.items():
+        alone = preprocess.prepare(contract, samples, tmp_path / "alone.npy")
+        assert path.read_bytes() == alone.read_bytes()
