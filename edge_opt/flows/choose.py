@@ -35,21 +35,27 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
     """
     baseline = trials[0]
     limit = bench.request.target.budget.max_drop
-    order, findings = rank(bench, trials)
+    order, close, findings = rank(bench, trials)
     reference = _certified_accuracy(bench, baseline)
     ledger: list[Access] = []
     failures: list[Failure] = []
-    candidates = order[:-1] if guard.certifiable(len(reference.scores), limit) else ()
-    for done, trial in enumerate(candidates):
+    refused: set[str] = set()
+    while guard.certifiable(len(reference.scores), limit):
+        seen = {*refused, *(look.trial for look in ledger)}
+        trial = _next(bench, [one for one in trials if one.id not in refused], order, close, seen)
+        if trial is None:
+            break
         again, notes = time_again(bench, baseline, trial)
         findings += notes
         if again is None and not bench.untimed:
+            refused.add(trial.id)
             continue
-        bench.watch(Step(stage="certify", what=trial.id, done=done, total=len(candidates)))
+        bench.watch(Step(stage="certify", what=trial.id, done=len(seen), total=len(order)))
         try:
             accuracy = _certified_accuracy(bench, trial)
         except StepFailed as error:
             failures.append(_broken(trial, error))
+            refused.add(trial.id)
             continue
         certificate = _certificate(bench, trial, reference, accuracy, ledger)
         ledger.append(Access(trial=trial.id, status=certificate.status))
@@ -64,17 +70,16 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
 # ── ranked ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[Finding, ...]]:
-    """The trials of the front that may be handed over, best first, the baseline last.
+def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], tuple[str, ...], tuple[Finding, ...]]:
+    """The trials that are better than the baseline, best first; which of them are close to the first; and findings.
 
-    Those whose gain cannot be told from the leader's are timed against it, whether or not the noise of the rounds has
-    left them on the front. Where that fails, the order of the rounds stands.
+    Those whose gain cannot be told from the leader's are timed against it. Where that fails, the order of the rounds
+    stands.
     """
     order = _order(bench, trials)
     close = pareto.near_ties(trials, [trial.id for trial in order], _goal(bench))[: _FINALISTS - 1]
-    front = {*pareto.front(trials, bench.request.target.budget), *close, bench.baseline.id}
     if not close or bench.untimed:
-        return tuple(trial for trial in order if trial.id in front), ()
+        return order[:-1], close, ()
     leader = order[0]
     findings: tuple[Finding, ...] = ()
     measured = {trial.id: trial for trial in trials}
@@ -87,7 +92,18 @@ def rank(bench: Workbench, trials: Sequence[Trial]) -> tuple[tuple[Trial, ...], 
         if ratio:
             sharper[name] = _scaled(measured[name], leader, ratio.speed_up.estimate)
     ranked = _order(bench, tuple(sharper.values()))
-    return tuple(measured[trial.id] for trial in ranked if trial.id in front), findings
+    return tuple(measured[trial.id] for trial in ranked[:-1]), close, findings
+
+
+def _next(
+    bench: Workbench, sound: Sequence[Trial], order: Sequence[Trial], close: Sequence[str], seen: set[str]
+) -> Trial | None:
+    """The first of ``order`` not ``seen`` that is on the front of the ``sound``, or close to the first.
+
+    Only those count that were not refused: what only a broken trial beats moves up.
+    """
+    front = {*pareto.front(sound, bench.request.target.budget), *close}
+    return next((trial for trial in order if trial.id in front and trial.id not in seen), None)
 
 
 def _order(bench: Workbench, trials: Sequence[Trial]) -> tuple[Trial, ...]:

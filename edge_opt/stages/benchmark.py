@@ -62,7 +62,7 @@ def benchmark(
     """Every entry as it was measured, and why the others were not; the first is the baseline of the speed-ups.
 
     ``inputs`` is a ``.npy`` of a few samples; without it the worker makes random ones. Each round is saved as it ends,
-    under its ``wave``, a name that no other measurement of the run has. An entry that fails once is left out of the rounds that follow.
+    under its ``wave``, which no other measurement of the run has. An entry that fails once is left out of what follows.
     """
     timed: dict[str, list[Timed]] = {name: [] for name in entries}
     broken: dict[str, str] = {}
@@ -124,9 +124,7 @@ def _measured(entry: Entry, timed: Sequence[Timed], threads: int) -> Measured:
         options=entry.options,
         executed=timed[0].executed,
         rounds=rounds,
-        environment=replace(
-            timed[0].environment, load_average=max(one.environment.load_average for one in timed)
-        ),
+        environment=replace(timed[0].environment, load_average=max(one.environment.load_average for one in timed)),
         median_ns=stats.median(samples),
         half_iqr_ns=stats.half_iqr(samples),
         p90_ns=stats.quantile(samples, 0.9),

@@ -166,10 +166,27 @@ def test_a_message_with_line_breaks_and_colours_stays_on_its_line() -> None:
 
 def test_a_finding_that_stands_twice_in_the_report_is_told_once() -> None:
     report = a_report()
-    over = next(one for trial in report.trials for one in trial.verdict.findings)
-    text = render(replace(report, findings=(*report.findings, over)), "text")
-    assert text.count("error[EO200]") == 1
+    text = render(replace(report, findings=(*report.findings, *report.findings)), "text")
+    assert text.count("warning[EO301]") == 1
     assert text.index("error[EO200]") < text.index("warning[EO301]")
+
+
+def test_a_finding_of_a_verdict_says_whose_it_is_also_where_two_are_alike() -> None:
+    trials = list(some_trials())
+    over = next(one for one in trials if one.verdict.status == "fail")
+    trials.append(replace(over, id="its/twin"))
+    text = render(a_report(trials), "text")
+    assert f"error[EO200] {over.id}: top1 drop 3.00 pp" in text
+    assert "error[EO200] its/twin: top1 drop 3.00 pp" in text
+
+
+def test_an_unclear_verdict_names_the_limit_it_is_about() -> None:
+    trials = list(some_trials())
+    slow = types.Finding(code="EO310", level="warning", message="p90 latency 41 ms may be over the limit of 40 ms")
+    trials[2] = replace(trials[2], verdict=a_verdict("unclear", findings=(slow,)))
+    document = render(a_report(trials), "md")
+    assert f"- `{trials[2].id}` is unclear: p90 latency 41 ms may be over the limit of 40 ms.\n" in document
+    assert "interval of its drop" not in document
 
 
 def test_a_missed_certificate_is_not_called_one() -> None:

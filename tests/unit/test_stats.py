@@ -197,6 +197,12 @@ def test_a_pair_of_equal_artifacts_is_near_one_and_the_interval_covers_it() -> N
     assert covered >= 21
 
 
+def test_the_interval_of_few_processes_claims_no_more_confidence_than_their_range_has() -> None:
+    process = [(0, [10.0]), (1, [5.0]), (0, [11.0]), (1, [5.5])]
+    found = {count: stats.pair_interval([process] * count).confidence for count in (2, 5, 6, 9)}
+    assert found == {2: 0.5, 5: 0.9375, 6: 0.95, 9: 0.95}
+
+
 def test_a_process_that_timed_one_artifact_only_is_refused() -> None:
     with pytest.raises(ValueError, match="both artifacts"):
         stats.pair_interval([[(0, [1.0]), (1, [1.0])], [(0, [1.0])]])
