@@ -13,11 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_opt import registry
-from edge_opt.errors import StepFailed
+from edge_opt.errors import MissingPackage, StepFailed
 from edge_opt.types import Layer, Model, Quantization, TensorSpec
 from tests.fakes import FakeArtifact, truth
 
 CLASSES, SIDE = 3, 8
+_REAL = registry.load
 INPUT = TensorSpec(name="x", shape=(None, SIDE, SIDE, 1), dtype="float32", layout="NHWC")
 OUTPUT = TensorSpec(name="y", shape=(None, CLASSES), dtype="float32")
 
@@ -63,10 +64,12 @@ class FakeFrontend:
 
 
 class FakeExporter:
-    """Writes files that say how they behave; ``broken`` modes raise."""
+    """Writes files that say how they behave; ``broken`` modes raise, and all do where the package is ``missing``."""
 
-    def __init__(self, format: str, behaviour: dict[str, FakeArtifact], broken: tuple[str, ...] = ()) -> None:
-        self.format, self.behaviour, self.broken = format, behaviour, broken
+    def __init__(
+        self, format: str, behaviour: dict[str, FakeArtifact], broken: tuple[str, ...] = (), missing: bool = False
+    ) -> None:
+        self.format, self.behaviour, self.broken, self.missing = format, behaviour, broken, missing
 
     def variants(self, quantization: Quantization) -> tuple[str, ...]:
         return ("u8s8", "s8s8") if self.format == "onnx" and mode_of(quantization) == "static" else ("",)
@@ -75,6 +78,8 @@ class FakeExporter:
         self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> Path:
         mode = mode_of(quantization)
+        if self.missing:
+            raise MissingPackage.of(self.format, self.format, "this export")
         if mode in self.broken:
             raise StepFailed(f"the converter does not know {mode}")
         path = self.behaviour[mode].write(out / f"model.{self.format}")
@@ -103,13 +108,14 @@ def installed(
     monkeypatch: pytest.MonkeyPatch,
     behaviour: dict[str, FakeArtifact] | None = None,
     broken: dict[str, tuple[str, ...]] | None = None,
+    missing: tuple[str, ...] = (),
 ) -> None:
     """Put the fake frontend and exporters into the registry; pictures, which take seconds, are not drawn."""
     monkeypatch.setattr("edge_opt.results.report.front.svg", lambda report: "<svg/>")
     how = {**BEHAVIOUR, **(behaviour or {})}
-    real = registry.load
+    real = _REAL  # not the one of now, which may be ours
     fakes = {("frontends", "keras"): FakeFrontend()} | {
-        ("exporters", name): FakeExporter(name, how, (broken or {}).get(name, ()))
+        ("exporters", name): FakeExporter(name, how, (broken or {}).get(name, ()), name in missing)
         for name in registry.names("exporters")
     }
     monkeypatch.setattr(registry, "load", lambda kind, name: fakes.get((kind, name)) or real(kind, name))

@@ -9,16 +9,21 @@ from typing import Any
 
 import pytest
 
-from edge_opt.errors import EdgeOptError, InputError, RunError, StepFailed
-from edge_opt.flows import api, pipeline
+from edge_opt.errors import DeviceBusy, EdgeOptError, InputError, RunError, StepFailed
+from edge_opt.flows import api, pipeline, workbench
 from edge_opt.flows.workbench import Request
+from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
+from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
+from edge_opt.store import dump
 from edge_opt.types import Finding, Measured, NotTimed, Outline, Report, Step
 from tests import stack
 from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
+from tests.samples import a_report
 
 HOST = targets.load("host")
+RECIPES = (recipe_table.load("float32"), recipe_table.load("dynamic_int8"))  # a short run
 
 
 def asked(folder: Path, **changes: Any) -> Request:
@@ -195,6 +200,166 @@ def test_a_second_run_into_the_same_folder_is_refused_without_resume(tmp_path: P
     run(asked(tmp_path))
     with pytest.raises(RunError, match="already holds a run"):
         run(asked(tmp_path))
+
+
+class Failing(FakeDevice):
+    """A device on which the job of that kind fails by an error that is no fault of the artifact."""
+
+    def __init__(self, mode: str, error: EdgeOptError, runtime: str = "onnxruntime") -> None:
+        super().__init__()
+        self.mode, self.error, self.runtime = mode, error, runtime
+
+    def run(self, job: Any) -> dict[str, Any]:
+        if job["mode"] == self.mode and job["artifacts"][0]["runtime"] == self.runtime:
+            raise self.error
+        return super().run(job)
+
+
+@pytest.mark.parametrize("mode", ["predict", "time"])
+@pytest.mark.parametrize("error", [RunError("no room is left"), DeviceBusy("others measure")])
+def test_what_is_no_fault_of_the_artifact_ends_the_run_and_resuming_tries_again(
+    tmp_path: Path, monkeypatch: Any, mode: str, error: EdgeOptError
+) -> None:
+    stack.installed(monkeypatch)
+    with pytest.raises(type(error)) as kept:  # noqa: F841 - its traceback must not keep the folder locked
+        run(asked(tmp_path, recipes=RECIPES), Failing(mode, error))
+    report = run(asked(tmp_path, recipes=RECIPES, resume=True))
+    assert report.failures == ()
+    assert any(trial.runtime == "onnxruntime" for trial in report.trials)
+
+
+def test_a_converter_that_is_not_installed_is_a_failure_until_it_is_installed(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, missing=("onnx",))
+    first = run(asked(tmp_path, recipes=RECIPES))
+    assert {failure.id for failure in first.failures} == {"dynamic_int8/onnx/onnxruntime", "float32/onnx/onnxruntime"}
+    assert {failure.hint for failure in first.failures} == {"pip install 'edge-opt[onnx]'"}
+    stack.installed(monkeypatch)
+    assert run(asked(tmp_path, recipes=RECIPES, resume=True)).failures == ()
+
+
+def test_one_runtime_that_cannot_load_a_file_says_nothing_of_another_that_can(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch)
+    both = lambda first, *_: (replace(first, runtime="second"), first) if not _[-1] else ()  # noqa: E731
+    monkeypatch.setattr(plan, "plan", both)
+    report = run(asked(tmp_path), Failing("predict", StepFailed("no kernel"), "second"))
+    assert [(failure.id, failure.stage) for failure in report.failures] == [("float32/tflite/second", "load")]
+    assert [trial.id for trial in report.trials] == ["float32/tflite/litert"]
+
+
+class Talkative(FakeDevice):
+    """A worker that adds fields of its own, and cannot tell its memory."""
+
+    def run(self, job: Any) -> dict[str, Any]:
+        answer = super().run(job)
+        answer = {name: value for name, value in answer.items() if not name.endswith("_rss_bytes")}
+        answer["environment"] = {**answer["environment"], "temperature": 55}
+        answer["inputs"] = [{**one, "channels": "last"} for one in answer.get("inputs", [])]
+        return {**answer, "battery": 0.5}
+
+
+def test_a_worker_may_add_fields_and_leave_out_its_memory(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch)
+    report = run(asked(tmp_path, recipes=RECIPES), Talkative())
+    assert report.failures == ()
+    assert {trial.measured.memory_bytes for trial in report.trials if isinstance(trial.measured, Measured)} == {0}
+
+
+class Terse(FakeDevice):
+    """A worker that forgets its samples, of one runtime."""
+
+    def run(self, job: Any) -> dict[str, Any]:
+        answer = super().run(job)
+        if job["mode"] == "time" and job["artifacts"][0]["runtime"] == "onnxruntime":
+            del answer["samples_ns"]
+        return answer
+
+
+def test_an_answer_without_what_the_protocol_demands_is_a_failure_of_that_trial(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    stack.installed(monkeypatch)
+    report = run(asked(tmp_path, recipes=RECIPES), Terse())
+    assert {failure.stage for failure in report.failures} == {"benchmark"}
+    assert all("'samples_ns' is missing" in failure.message for failure in report.failures)
+
+
+def _begun(folder: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch)
+    with pytest.raises(Killed):
+        run(asked(folder), Mortal(30))
+
+
+def test_a_run_begun_on_another_machine_is_not_resumed_and_says_why(tmp_path: Path, monkeypatch: Any) -> None:
+    _begun(tmp_path, monkeypatch)
+    with pytest.raises(RunError, match="the instruction set of the processor changed since"):
+        run(asked(tmp_path, resume=True), FakeDevice(isa=("avx2",)))
+
+
+def test_a_run_begun_with_another_preprocessing_is_not_resumed_and_says_why(tmp_path: Path, monkeypatch: Any) -> None:
+    _begun(tmp_path, monkeypatch)
+    contract = tmp_path / "data.preprocessing.toml"
+    contract.write_text(contract.read_text().replace("offset = 0.0", "offset = -0.5"))
+    with pytest.raises(RunError, match="the preprocessing contract changed since"):
+        run(asked(tmp_path, resume=True))
+
+
+def test_a_run_begun_with_another_version_of_a_package_is_not_resumed_and_says_why(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    _begun(tmp_path, monkeypatch)
+    versions = {**workbench.installed(), "numpy": "99.0"}
+    monkeypatch.setattr(workbench, "installed", lambda: versions)
+    with pytest.raises(RunError, match="the version of numpy changed since"):
+        run(asked(tmp_path, resume=True))
+
+
+def test_the_same_files_by_another_path_are_the_same_run(tmp_path: Path, monkeypatch: Any) -> None:
+    _begun(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    request = asked(tmp_path, resume=True)
+    moved = replace(request, model=Path("model.fake"), data=Path("data.npz"))
+    assert run(moved).certificate.status == "pass"
+
+
+def test_a_run_that_fails_lets_its_folder_go(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch)
+    with pytest.raises(Killed) as kept:  # noqa: F841 - its traceback must not keep the folder locked
+        run(asked(tmp_path), Mortal(30))
+    assert run(asked(tmp_path, resume=True)).certificate.status == "pass"
+
+
+def test_the_report_of_a_run_that_is_not_finished_is_refused_with_how_to_go_on(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    _begun(tmp_path, monkeypatch)
+    with pytest.raises(RunError, match="is not finished") as raised:
+        api.load_report(tmp_path / "run")
+    assert "--resume" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schema_version": 99}, "another version of edge-opt: its format is 99"),
+        ({"schema_version": None}, "another version"),
+        ({"best": ...}, "'best' is missing"),
+        ({"trials": 3}, "is damaged"),
+        ({"model": {"path": "x"}}, "is missing"),
+    ],
+)
+def test_a_report_that_does_not_fit_is_one_sentence(
+    tmp_path: Path, monkeypatch: Any, change: dict[str, Any], words: str
+) -> None:
+    document = {**dump(a_report()), **change}
+    (tmp_path / "report.json").write_text(json.dumps({k: v for k, v in document.items() if v is not ...}))
+    with pytest.raises(RunError, match=words):
+        api.load_report(tmp_path)
+
+
+def test_json_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("[1]")
+    with pytest.raises(RunError, match="is no report of edge-opt"):
+        api.load_report(tmp_path / "report.json")
 
 
 def test_a_finished_run_resumed_measures_nothing_again(tmp_path: Path, monkeypatch: Any) -> None:

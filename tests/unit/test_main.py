@@ -1,0 +1,83 @@
+"""How the command line ends: whatever happens, one sentence and never Python's own exit code 1."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_opt.cli import main as entry
+from edge_opt.errors import DataError
+from edge_opt.inputs import dataset as datasets
+from edge_opt.inputs.dataset.names import declared_classes
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) -> int:
+    """The exit code where the command raises ``error``."""
+
+    def fails(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(entry.cli, "main", fails)
+    monkeypatch.setattr(sys, "argv", ["edge-opt", *words])
+    with pytest.raises(SystemExit) as end:
+        entry.main()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def test_a_fault_of_edge_opt_is_a_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, ZeroDivisionError("division by zero"), "bench") == 2
+    said = capsys.readouterr().err
+    assert "error: edge-opt itself failed: ZeroDivisionError: division by zero" in said
+    assert "--debug" in said
+    assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback_of_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, KeyError("x"), "bench", "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.ENOSPC, "no room is left on the disk to write 'x'"), (errno.EACCES, "'x' cannot be used")],
+)
+def test_what_the_system_refuses_is_a_sentence_wherever_it_happens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int, words: str
+) -> None:
+    assert ended(monkeypatch, OSError(code, os.strerror(code), "x"), "convert") == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "resumable"), [("optimize", True), ("convert", False), ("bench", False)])
+def test_only_the_command_that_can_resume_says_so_when_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, resumable: bool
+) -> None:
+    assert ended(monkeypatch, KeyboardInterrupt(), command, "model.keras") == 2
+    assert ("--resume" in capsys.readouterr().err) is resumable
+
+
+def test_class_names_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_bytes("Hose\nM\xfctze\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"classes\.txt' is not UTF-8 text: see its line 2"):
+        declared_classes(tmp_path)
+
+
+def test_a_folder_that_may_not_be_read_is_refused_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match="cannot be read: Permission denied") as raised:
+        datasets.read(tmp_path)
+    assert tmp_path.name in raised.value.message
