@@ -27,7 +27,14 @@ def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequen
     candidates = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, tried)
     if candidates:
         sample_bytes = np.load(given.timing, mmap_mode="r")[0].nbytes
-        outline = plan.outline(candidates, given.model, given.summary.selection, sample_bytes, request.protocol.rounds)
+        outline = plan.outline(
+            candidates,
+            given.model,
+            given.summary.selection,
+            sample_bytes,
+            0 if bench.untimed else request.protocol.rounds,
+            given.summary.certification,
+        )
         doubt = guard.enough(given.summary.certification, request.target.budget.max_drop)
         bench.watch(replace(outline, findings=(doubt,) if doubt else ()))
     return candidates
