@@ -14,6 +14,7 @@ from PIL import Image
 
 from edge_opt.cli.run import exit_code
 from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.flows import api, evaluate
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import make_artifacts
 from edge_opt.flows.given import temporary
@@ -177,3 +178,36 @@ def test_a_measurement_is_kept_where_it_was_asked_to_be(tmp_path: Path) -> None:
         )  # fmt: skip
     lines = [json.loads(line) for line in (tmp_path / "kept" / "jobs.jsonl").read_text().splitlines()]
     assert len([line for line in lines if line.get("key", "").startswith("wave 0")]) == 2
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, StepFailed])
+def test_an_interrupted_conversion_ends_its_processes_before_their_folder_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+) -> None:
+    folders: list[Path] = []
+    there: list[bool] = []
+
+    class Workers(FakeExecutor):
+        def close(self) -> None:
+            there.append(folders[0].exists())
+
+    def interrupted(*_: Any, run: Any, **rest: Any) -> None:
+        folders.append(run.folder)
+        raise interrupt("stop")
+
+    monkeypatch.setattr(api, "executor", Workers)
+    monkeypatch.setattr(api, "make_artifacts", interrupted)
+    with pytest.raises(interrupt):
+        api.convert(tmp_path / "model.keras")
+    assert there == [True]
+    assert not folders[0].exists()
+
+
+def test_an_integer_input_without_a_scale_gets_whole_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.npy"
+    np.save(path, np.full((3, 2, 2), 200, np.float32))
+    with temporary() as run:
+        whole = TensorSpec(name="x", shape=(1, 2, 2), dtype="uint8")
+        assert np.load(evaluate._as_taken(path, whole, run)).dtype == np.uint8
+        for taken in (replace(whole, scale=1 / 255, zero_point=0), replace(whole, dtype="float32")):
+            assert evaluate._as_taken(path, taken, run) == path

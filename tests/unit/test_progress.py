@@ -1,0 +1,49 @@
+"""What is told on stderr while a run goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from edge_opt.cli.progress import Progress
+from edge_opt.types import Outline, Step
+
+PLAN = Outline(
+    candidates=("float32/tflite/litert", "static_int8/onnx/onnxruntime/u8s8", "static_int8/tflite/litert"),
+    seconds=200,
+    disk_bytes=10_000_000,
+)
+
+
+def test_the_plan_names_its_recipes_once_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as watch:
+        watch(PLAN)
+    assert "plan: 3 candidates of float32, static_int8; about" in capsys.readouterr().err
+
+
+def test_one_job_is_named_and_several_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as watch:
+        watch(Step(stage="read", what="photos", done=0, total=1))
+        watch(Step(stage="read", what="pictures", done=100, total=200))
+        watch(Step(stage="optimize", what="float32", done=0, total=7))
+    assert capsys.readouterr().err == "read: photos\noptimize: 7 jobs\n"
+
+
+@pytest.mark.parametrize("columns", [40, 200])
+def test_a_line_fills_the_terminal_at_most(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    watch = Progress()
+    monkeypatch.setattr(watch, "_terminal", True)
+    watch(Step(stage="evaluate", what="x" * 300, done=0, total=7))
+    assert len(capsys.readouterr().err.lstrip("\r")) == columns - 1
+
+
+def test_quiet_tells_nothing_of_plan_and_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(quiet=True) as watch:
+        watch(PLAN)
+        watch(Step(stage="read", what="photos", done=0, total=1))
+    assert not capsys.readouterr().err
