@@ -23,7 +23,9 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
         try:
             return folder.read(path, progress)
         except PermissionError as fault:
-            raise DataError(f"'{fault.filename}' cannot be read: {fault.strerror}", "give the right to read it") from fault
+            raise DataError(
+                f"'{fault.filename}' cannot be read: {fault.strerror}", "give the right to read it"
+            ) from fault
     if not path.exists():
         raise DataError(f"there is no data set '{path}'", "check the path")
     kind = path.suffix.lower()

@@ -1,0 +1,19 @@
+"""What a run has finished, kept in its folder, and the nouns as JSON."""
+
+from __future__ import annotations
+
+from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear, measure, read_json, room
+from edge_opt.store.nouns import dump, parse, parse_answer
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Run",
+    "Stored",
+    "clear",
+    "dump",
+    "measure",
+    "parse",
+    "parse_answer",
+    "read_json",
+    "room",
+]
