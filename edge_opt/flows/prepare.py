@@ -124,8 +124,9 @@ def read_data(path: Path, watch: Watch) -> datasets.Dataset:
 
 
 def counting(watch: Watch, stage: str, what: str) -> preprocess.Progress:
-    """A callback that turns ``(done, total)`` into a step of ``stage`` whenever another twentieth is done."""
+    """A callback that turns ``(done, total)`` into a step of ``stage`` at every twentieth."""
     told = -1
+    watch(Step(stage=stage, what=what, done=0, total=1))  # where lines are printed, this is the one
 
     def progress(done: int, total: int) -> None:
         nonlocal told
