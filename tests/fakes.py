@@ -159,3 +159,6 @@ class FakeExecutor:
         except Exception as error:
             future.set_exception(StepFailed(str(error) or type(error).__name__))
         return future
+
+    def close(self) -> None:
+        """Nothing runs on."""
