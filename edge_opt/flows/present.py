@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from edge_opt.flows.workbench import Workbench
+from edge_opt.flows.workbench import Workbench, installed
 from edge_opt.results.export import python
 from edge_opt.results.report import render, write
 from edge_opt.stages import guard, noise, pareto, plan
@@ -15,19 +14,6 @@ from edge_opt.stages.evaluate import evaluate
 from edge_opt.types import Budget, Certificate, Finding, Measured, Report, Trial
 
 _GOLDEN = 10
-_PACKAGES = (
-    "edge-opt",
-    "tensorflow",
-    "keras",
-    "ai-edge-litert",
-    "onnx",
-    "onnxruntime",
-    "openvino",
-    "nncf",
-    "tf2onnx",
-    "numpy",
-    "pillow",
-)
 
 
 def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate) -> tuple[Finding, ...]:
@@ -64,14 +50,8 @@ def _limits(trials: Sequence[Trial], certificate: Certificate, budget: Budget) -
 
 def versions(trials: Sequence[Trial]) -> dict[str, str]:
     """The packages that made and ran the artifacts, as installed here, and the runtimes as they name themselves."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     timed = [trial.measured for trial in trials if isinstance(trial.measured, Measured)]
-    return found | {f"runtime {one.runtime}": one.runtime_version for one in timed}
+    return installed() | {f"runtime {one.runtime}": one.runtime_version for one in timed}
 
 
 def publish(bench: Workbench, report: Report) -> None:
