@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/repeatability"))
     arguments = parser.parse_args()
     best = chosen(arguments.folder, arguments.repetitions)
-    rows = bench([path for _, path in best], rounds=20)
+    rows = bench([path for _, path in best], rounds=20).rows
     medians = [stats.median([stats.median(taken.samples_ns) for taken in row.measured.rounds]) for row in rows]
     result = {
         "edge_opt": __version__,
