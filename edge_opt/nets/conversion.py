@@ -52,7 +52,7 @@ def phrase(quantization: Quantization) -> str:
 def calibration(samples: NDArray[Any]) -> list[NDArray[np.float32]]:
     """Each of ``samples`` ``(n, …)`` as a batch of one, float32.
 
-    Raises DataError where there are none, or one holds values that are no numbers.
+    Raises DataError where there are none, or one holds NaN or infinite values.
     """
     if not len(samples):
         raise DataError(
@@ -62,7 +62,7 @@ def calibration(samples: NDArray[Any]) -> list[NDArray[np.float32]]:
     broken = [place for place, batch in enumerate(batches) if not np.isfinite(batch).all()]
     if broken:
         raise DataError(
-            f"calibration sample {broken[0]} holds values that are no numbers", "look at the data and its preprocessing"
+            f"calibration sample {broken[0]} holds NaN or infinite values", "look at the data and its preprocessing"
         )
     return batches
 

@@ -110,7 +110,7 @@ def verify(path: Path, saved_model: Path, reference: Callable[[NDArray[Any]], An
         expected, *again = (np.asarray(reference(inputs.astype(source.dtype)), np.float32) for _ in range(_REPEATS))
         if not np.isfinite(expected).all():
             raise ModelError(
-                f"'{path.name}' answers with values that are no numbers",
+                f"'{path.name}' answers with NaN or infinite values",
                 "its weights have probably diverged: look at the loss of its training",
             )
         if not all(_equal(answer, expected) for answer in again):
