@@ -11,7 +11,7 @@ import click
 
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.cli.show import print_benched, print_converted, print_evaluated
+from edge_opt.cli.show import picture_in, print_benched, print_converted, print_evaluated
 from edge_opt.flows import api
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.results.report import render
@@ -79,7 +79,7 @@ def optimize(
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = output or Path("runs") / model.stem
     report = _optimize(quiet, verbose, model=model, data=data, output=output, threads=threads or 0, **rest)
-    click.echo(render(report, format), nl=False)
+    click.echo(render(report, format, picture=picture_in(output)), nl=False)
     _where(report, output, quiet)
     ctx.exit(exit_code(report))
 

@@ -19,7 +19,7 @@ from edge_opt.flows.convert import Converted
 from edge_opt.flows.evaluate import Evaluated
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets as target_table
-from edge_opt.results.report import render, tables
+from edge_opt.results.report import PICTURE, render, tables
 from edge_opt.results.report.tables import Column
 from edge_opt.store import dump
 from edge_opt.types import Interval, Measured, Recipe, Target
@@ -36,7 +36,7 @@ _listing = click.option(
 @options.format
 def report(run: Path, format: Any) -> None:
     """Print the report of the run folder RUN."""
-    click.echo(render(api.load_report(run), format), nl=False)
+    click.echo(render(api.load_report(run), format, picture=picture_in(run)), nl=False)
 
 
 @click.command()
@@ -80,6 +80,12 @@ def _entry(name: str, description: str, facts: Mapping[str, str]) -> None:
     for title, text in facts.items():
         if text:
             click.echo(f"  {title}: {text}")
+
+
+def picture_in(run: Path) -> str:
+    """The picture of the front in a run folder, as a document printed here finds it; "" where there is none."""
+    path = run / PICTURE
+    return path.as_posix() if path.exists() else ""
 
 
 def print_benched(found: Benchmarks, format: str) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
+from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.flows.given import entry_of, size_of
+from edge_opt.inputs import targets
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
@@ -58,9 +59,12 @@ def time_artifacts(
 ) -> Benchmarks:
     """Each artifact's latency and memory, in interleaved rounds; speed-ups refer to the first one that works.
 
-    Each one is loaded before any is measured. ``run`` keeps the raw samples. Raises StepFailed where
-    none can be loaded.
+    Each one is loaded before any is measured. ``run`` keeps the raw samples. Raises StepFailed where none can be
+    loaded, InputError where this machine cannot stand for the target.
     """
+    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
+    if mismatch := targets.mismatch(target, isa):
+        raise InputError(mismatch, "measure with -t host, or on a machine that matches the target")
     entries = {str(path): entry_of(path, target, runtime) for path in paths}
     broken: dict[str, EdgeOptError] = {}
     for done, (name, entry) in enumerate(entries.items()):

@@ -91,6 +91,11 @@ def prepare(
     np.save(timing, np.load(inputs["selection"], mmap_mode="r")[:_TIMING_SAMPLES])
     watch(Step(stage="original", what="the model in its own framework", done=0, total=1))
     (reference,) = predict([inputs["selection"]])
+    original = Original(accuracy=score(reference, splits.selection.labels, data.classes, "selection"))
+    doubt = contracts.doubt(np.asarray(original.accuracy.scores), splits.selection.labels)
+    doubts = (doubt,) if doubt else ()
+    for one in doubts:
+        watch(one)  # at once: what follows takes minutes, and is for nothing
     return Prepared(
         model=model,
         saved_model=saved_model,
@@ -101,8 +106,8 @@ def prepare(
         selection=inputs["selection"],
         timing=timing,
         reference=reference,
-        original=Original(accuracy=score(reference, splits.selection.labels, data.classes, "selection")),
-        early=(*data.findings, *splits.findings, *fits, *found, *late),
+        original=original,
+        early=(*data.findings, *splits.findings, *fits, *found, *late, *doubts),
     )
 
 

@@ -41,7 +41,7 @@ def finalists(correct: Mapping[Preprocessing, NDArray[Any]]) -> tuple[Preprocess
 
 
 def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float, tried: int = 0) -> Choice:
-    """The contract of the highest accuracy; on a tie the first.
+    """The contract of the highest accuracy; of those that the samples cannot tell from it, the most usual: the first.
 
     ``correct[contract][i]`` is whether sample ``i`` was classified rightly under it, on the same samples for all;
     ``chance`` is the accuracy of always answering the commonest class, 0..1; ``tried`` is the number of contracts in
@@ -59,11 +59,31 @@ def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float, tried: 
     if binomial_tail(int(answers[best].sum()), samples, chance) > SIGNIFICANCE / tried:
         raise _nothing(ranked, accuracy, samples, chance, tried)
     level = SIGNIFICANCE / max(1, tried - 1)
-    rivals = [contract for contract in ranked[1:] if mcnemar(answers[best], answers[contract]) > level]
-    findings = [_supported(best, [each for each in ranked[1:] if each not in rivals], accuracy, samples)]
+    tied = [one for one in answers if one == best or mcnemar(answers[best], answers[one]) > level]
+    best, *rivals = tied
+    findings = [_supported(best, [each for each in ranked if each not in tied], accuracy, samples)]
     if rivals:
         findings.append(_rivals(best, rivals, answers, samples))
     return Choice(contract=best, accuracy=accuracy[best], findings=tuple(findings))
+
+
+def doubt(correct: NDArray[Any], labels: NDArray[np.int64]) -> Finding | None:
+    """An error where the model, preprocessed by its contract, is not shown to beat chance; None where it is.
+
+    ``correct[i]`` is whether sample ``i`` was classified rightly, ``labels[i]`` its class. Exact binomial test at 5 %.
+    """
+    right, samples = int(np.sum(correct)), len(labels)
+    chance = float(np.bincount(labels).max()) / samples
+    if binomial_tail(right, samples, chance) <= SIGNIFICANCE:
+        return None
+    return Finding(
+        code="EO115",
+        level="error",
+        message=f"the model itself is right on {format_percent(right / samples)} of {samples} pictures, "
+        f"no better than always answering the commonest class ({format_percent(chance)})",
+        hint="the contract beside the data, the order of the classes or the labels are not those of its training: "
+        "move the contract away and run 'edge-opt init DATA MODEL'",
+    )
 
 
 def mcnemar(first: Correct, second: Correct) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from edge_opt.errors import DataError
-from edge_opt.stages.contract import binomial_tail, choose, finalists, mcnemar
+from edge_opt.stages.contract import binomial_tail, choose, doubt, finalists, mcnemar
 from edge_opt.types import Preprocessing
 
 RAW = Preprocessing(color="rgb", height=8, width=8)
@@ -42,6 +42,21 @@ def test_contracts_that_the_samples_cannot_tell_apart_are_a_warning() -> None:
     assert [(finding.code, finding.level) for finding in choice.findings] == [("EO112", "info"), ("EO113", "warning")]
     assert "'bgr 8 x 8, pixel / 255' (87.60%, 4 of 500 samples differ)" in choice.findings[1].message
     assert "next comes 'rgb 8 x 8, pixel as it is'" in choice.findings[0].message
+
+
+def test_of_contracts_that_cannot_be_told_apart_the_most_usual_is_taken() -> None:
+    choice = choose({UNIT: right(438, start=3), SWAPPED: right(440), RAW: right(50)}, chance=0.1)
+    assert choice.contract == UNIT
+    assert choice.accuracy == pytest.approx(0.876)
+
+
+def test_a_model_at_chance_is_doubted_and_a_good_one_is_not() -> None:
+    labels = np.arange(300) % 3
+    doubted = doubt(right(104, of=300), labels)
+    assert doubted is not None
+    assert (doubted.code, doubted.level) == ("EO115", "error")
+    assert "34.67% of 300 pictures" in doubted.message
+    assert doubt(right(150, of=300), labels) is None
 
 
 def test_on_a_tie_the_first_is_taken() -> None:

@@ -120,7 +120,12 @@ def test_it_works_where_there_is_no_pidfd(monkeypatch: pytest.MonkeyPatch) -> No
         run_limited(python("import time; time.sleep(600)"), timeout_s=0.3)
 
 
-PARENT = "import sys; from edge_opt.limits import most_memory_bytes, run_limited; run_limited(sys.argv[1:])"
+# A shell that starts the tests in the background lets them, and so their children, ignore SIGINT and SIGHUP.
+PARENT = (
+    "import signal, sys; from edge_opt.limits import run_limited; "
+    "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "run_limited(sys.argv[1:])"
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -50,6 +50,13 @@ def test_the_spreadsheet_has_the_columns_that_were_approved() -> None:
     golden("report.csv", render(a_report(), "csv"))
 
 
+def test_the_times_beside_a_retimed_speed_up_are_those_of_the_second_timing() -> None:
+    report = a_report()
+    assert report.retimed is not None
+    halved = replace(report.retimed, best_ns=(40_000.0,), baseline_ns=(120_000.0,))
+    assert "40 µs instead of 120 µs" in render(replace(report, retimed=halved), "text")
+
+
 def test_a_run_whose_baseline_is_best_says_so() -> None:
     golden("report_baseline_best.txt", render(baseline_best(), "text"))
 

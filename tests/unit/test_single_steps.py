@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from edge_opt.cli.run import exit_code
-from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.errors import InputError, MissingPackage, StepFailed
 from edge_opt.flows import api, evaluate
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import make_artifacts
@@ -53,7 +53,7 @@ def test_a_broken_artifact_is_found_before_anything_is_measured_and_the_others_a
     assert [row.artifact for row in found.rows] == [good]
     assert [(one.artifact, one.message) for one in found.failures] == [(broken, "could not be loaded: no flatbuffer")]
     assert found.failures[0].hint
-    assert [job["mode"] for job in device.jobs] == ["describe"] * 2 + ["time"] * 3
+    assert [job["mode"] for job in device.jobs] == ["environment"] + ["describe"] * 2 + ["time"] * 3
     assert "EO305" in {finding.code for finding in found.findings}  # few rounds
 
 
@@ -211,3 +211,36 @@ def test_an_integer_input_without_a_scale_gets_whole_pixels(tmp_path: Path) -> N
         assert np.load(evaluate._as_taken(path, whole, run)).dtype == np.uint8
         for taken in (replace(whole, scale=1 / 255, zero_point=0), replace(whole, dtype="float32")):
             assert evaluate._as_taken(path, taken, run) == path
+
+
+def test_a_machine_that_does_not_match_the_target_measures_nothing_for_it(tmp_path: Path) -> None:
+    artifact = FakeArtifact().write(tmp_path / "a.tflite")
+    with temporary() as run, pytest.raises(InputError, match="has avx512f, which 'x86-avx2' lacks"):
+        time_artifacts(
+            [artifact],
+            targets.load("x86-avx2"),
+            threads=1,
+            runtime="",
+            protocol=Protocol(rounds=1),
+            seed=0,
+            run=run,
+            device=FakeDevice(isa=("avx2", "avx512f")),
+            watch=lambda _: None,
+        )
+
+
+def test_a_contract_that_gives_chance_is_an_error_in_the_report_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.installed(monkeypatch)
+    data = stack.data_set(tmp_path)
+    arrays = dict(np.load(data))
+    rng = np.random.default_rng(1)
+    shuffled = {name: rng.permutation(values) if name.startswith("y_") else values for name, values in arrays.items()}
+    np.savez(data, **shuffled)
+    (tmp_path / "model.fake").write_bytes(b"weights")
+    told: list[Any] = []
+    with temporary() as run:
+        given = prepare(tmp_path / "model.fake", data, run, FakeExecutor(), seed=0, allow_code=False, watch=told.append)
+    assert "EO115" in {finding.code for finding in given.findings}
+    assert "EO115" in {event.code for event in told if isinstance(event, Finding)}

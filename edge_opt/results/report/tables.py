@@ -118,9 +118,12 @@ def change(drop: Interval) -> str:
 
 
 def speed_up(interval: Interval, *, detailed: bool = True) -> str:
-    """``2.80x ± 0.04``; with ``≈`` before it where it may be none, ``0.024x slower`` where it is a loss."""
+    """``2.80x ± 0.04``, uneven ``1.69x 1.64…3.27``; ``≈`` before it where it may be none, ``slower`` after a loss."""
     below, above = interval.estimate - interval.low, interval.high - interval.estimate
     ratio = units.format_ratio(interval.estimate, max(below, above))
+    if not _even(below, above):
+        low, high = (units.format_ratio(bound).removesuffix("x") for bound in (interval.low, interval.high))
+        ratio = f"{units.format_ratio(interval.estimate)} {low}…{high}"
     if interval.high < 1:
         return f"{ratio if detailed else units.format_ratio(interval.estimate)} slower"
     return ratio if interval.low > 1 else f"{EVEN} {ratio}"

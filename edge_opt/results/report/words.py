@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_opt import units
+from edge_opt import stats, units
 from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Report, Trial
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2}
@@ -107,7 +107,10 @@ def best(report: Report) -> str:
     if not isinstance(chosen.measured, Measured) or not isinstance(baseline.measured, Measured):
         return f"{size}, not timed"
     speed_up = report.retimed.speed_up if report.retimed else chosen.measured.speed_up
-    after, before = (units.format_duration(one.median_ns) for one in (chosen.measured, baseline.measured))
+    times = (chosen.measured.median_ns, baseline.measured.median_ns)
+    if report.retimed:  # the ratio and the times of one and the same measurement
+        times = (stats.median(report.retimed.best_ns), stats.median(report.retimed.baseline_ns))
+    after, before = (units.format_duration(ns) for ns in times)
     ratio = faster(speed_up, bounds=report.retimed is None) if speed_up else "not compared in time"
     return f"{ratio}, {after} instead of {before}; {size}"
 
