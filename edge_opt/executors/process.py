@@ -153,6 +153,7 @@ def _main() -> None:
     answer = _answer(sys.stdin.buffer.read())
     out.write(answer)
     out.close()
+    sys.stdout.flush()  # what was printed, which goes to stderr
     sys.stderr.flush()
     os._exit(0)
 

@@ -138,6 +138,7 @@ def main() -> NoReturn:
         answer, status = {"error": {**error.answer, "traceback": trace}}, 1
     json.dump({"protocol": PROTOCOL, **answer}, out)
     out.close()
+    sys.stdout.flush()  # what was printed, which goes to stderr
     sys.stderr.flush()
     os._exit(status)
 

@@ -61,7 +61,13 @@ def test_a_run_that_was_ended_is_resumed_without_repeating_what_was_finished(
 ) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        optimize(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        optimize(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a shell that starts the tests in the background lets them, and so their children, ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(folder, "round 1", process)
     started = children(process.pid)

@@ -135,7 +135,7 @@ def test_float32_in_every_format_answers_what_the_framework_answers_on_the_whole
 def test_the_bundle_classifies_and_checks_itself_without_edge_opt(finished: Finished) -> None:
     bundle = finished.folder / "bundle"
     done = subprocess.run(
-        [sys.executable, "-I", str(bundle / "predict.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, "-E", "-s", str(bundle / "predict.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((bundle / "bundle.json").read_text())
