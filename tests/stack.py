@@ -112,6 +112,7 @@ def installed(
 ) -> None:
     """Put the fake frontend and exporters into the registry; pictures, which take seconds, are not drawn."""
     monkeypatch.setattr("edge_opt.results.report.front.svg", lambda report: "<svg/>")
+    monkeypatch.setattr("edge_opt.stats.RESAMPLES", 1000)  # the intervals need not be fine here
     how = {**BEHAVIOUR, **(behaviour or {})}
     real = _REAL  # not the one of now, which may be ours
     fakes = {("frontends", "keras"): FakeFrontend()} | {
