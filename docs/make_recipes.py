@@ -74,7 +74,7 @@ def page() -> str:
 
 def cell(name: str, recipe: Recipe) -> str:
     """What the format ``name`` makes of ``recipe``: ``yes``, its variants, or a dash."""
-    variants = registry.load("exporters", name).variants(recipe.quantization)
+    variants = registry.load("exporters", name).variants(recipe.quantization, "saved_model")
     return ", ".join(f"`{variant}`" if variant else "yes" for variant in variants) or "–"
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from numpy.typing import NDArray
 
 from edge_opt.errors import UnknownName
-from edge_opt.types import Model, Quantization
+from edge_opt.types import LayerError, Model, Quantization, Source, SourceKind
 
 Kind = Literal["frontends", "exporters", "runtimes", "devices", "executors"]
 Array = NDArray[Any]
@@ -47,16 +47,18 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
 
 
 class Frontend(Protocol):
-    """A kind of trained model → its description, a float SavedModel at batch 1, and the framework's own outputs.
+    """A kind of trained model → its description, a float source at batch 1, and the framework's own outputs.
 
     ``accepts`` looks at names and first bytes only; the other two load the framework and run in a process of their own.
     """
 
+    source: SourceKind  # of what :meth:`prepare` writes
+
     def accepts(self, path: Path) -> bool:
         """Whether ``path`` looks like a model of this kind."""
 
-    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
-        """The description of the model at ``path``; writes it as a SavedModel, batch 1, float32, to the folder ``out``.
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> tuple[Model, Source]:
+        """The description of the model at ``path``, and the float source, batch 1, written to the new folder ``out``.
 
         Raises ModelError where it cannot be read, has free dimensions besides the batch, or carries code unasked.
         """
@@ -66,17 +68,28 @@ class Frontend(Protocol):
 
 
 class Exporter(Protocol):
-    """A float SavedModel and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1."""
+    """A float source and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1."""
 
     format: str
 
-    def variants(self, quantization: Quantization) -> tuple[str, ...]:
-        """The ways this format has to store ``quantization``: ``("",)`` for one, names for several, ``()`` for none."""
+    def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
+        """The ways to store ``quantization`` in this format, from such a source.
 
-    def export(self, saved_model: Path, quantization: Quantization, variant: str, samples: Array, out: Path) -> Path:
+        ``("",)`` for one, names for several, ``()`` for none.
+        """
+
+    def export(self, source: Source, quantization: Quantization, variant: str, samples: Array, out: Path) -> Path:
         """Write the artifact into the empty folder ``out`` and return the file that the runtime opens.
 
         ``samples`` are calibration inputs, ``(n, …)`` float32 as the model sees them; used by ``static`` only.
+        """
+
+    def layer_errors(
+        self, source: Source, quantization: Quantization, variant: str, samples: Array, out: Path
+    ) -> tuple[LayerError, ...]:
+        """How much ``quantization``, a static one, disturbs each layer, the worst first; ``out`` is a scratch folder.
+
+        The names are those that ``Quantization.keep_float`` and ``wide`` take for this source and this format.
         """
 
 

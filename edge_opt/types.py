@@ -15,6 +15,11 @@ SCHEMA_VERSION = 1
 
 Level = Literal["info", "warning", "error"]
 Status = Literal["pass", "fail", "unclear"]
+Effort = Literal["quick", "standard", "thorough"]
+Goal = Literal["latency", "size", "balanced"]
+Metric = Literal["top1", "agreement"]
+RangeMethod = Literal["min_max", "percentile", "mse", "octav"]
+SourceKind = Literal["saved_model", "onnx", "tflite"]
 
 
 # ── what a finding is ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -60,7 +65,7 @@ class Model:
     """A trained model as it was given: ``macs`` are multiply-accumulates of one inference at batch 1."""
 
     path: Path
-    framework: Literal["keras", "tf_keras", "saved_model"]
+    framework: Literal["keras", "tf_keras", "saved_model", "onnx", "tflite"]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     layers: tuple[Layer, ...]
@@ -68,6 +73,14 @@ class Model:
     macs: int
     size_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The float model that every export starts from, batch 1, float32 in and out: a SavedModel folder, or one file."""
+
+    kind: SourceKind
+    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +102,40 @@ class Preprocessing:
     layout: Literal["NHWC", "NCHW", "NHW"] = "NHWC"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArrayPreprocessing:
+    """The same for samples that are no pictures, as sensor readings: ``value * scale + offset``, in ``shape``.
+
+    ``shape`` is that of one sample as the model takes it, without the batch; scale and offset have one entry, or one
+    for each place of the last axis.
+    """
+
+    shape: tuple[int, ...]
+    scale: tuple[float, ...] = (1.0,)
+    offset: tuple[float, ...] = (0.0,)
+    dtype: Literal["float32"] = "float32"
+
+
+Contract = Preprocessing | ArrayPreprocessing
+
+
 # ── what is done to it ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """How numbers are stored and computed; ``static`` needs calibration samples, the others need none."""
+    """How numbers are stored and computed; ``static`` needs calibration samples, the others need none.
+
+    ``keep_float`` and ``wide`` name layers as :class:`LayerError` does, so they hold for one format and one model.
+    """
 
     mode: Literal["none", "float16", "weight_only", "dynamic", "static"] = "none"
     weight_bits: int = 8
     activation_bits: int = 8
     granularity: Literal["per_channel", "per_tensor"] = "per_channel"
-    range_method: Literal["min_max"] = "min_max"
+    range_method: RangeMethod = "min_max"  # how the range of activations is chosen from what calibration saw
+    keep_float: tuple[str, ...] = ()  # layers that are not quantized
+    wide: tuple[str, ...] = ()  # layers that compute with 16-bit activations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +146,16 @@ class Recipe:
     description: str
     quantization: Quantization
     passes: tuple[str, ...] = ()
+    follows: str = ""  # the trial that failed, where this recipe is an answer to it
+    reason: str = ""  # what in that trial, or in the errors of its layers, spoke for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerError:
+    """How much quantization disturbs one layer: the power of the noise in its output, as a share of the signal's."""
+
+    name: str
+    error: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +303,30 @@ class NotTimed:
     kind: Literal["not_timed"] = "not_timed"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """One operator as its runtime executed it, which may be several layers in one; ``kind`` is the runtime's word."""
+
+    name: str
+    kind: str
+    precision: str  # in which it computed: "int8", "float32", "bf16"; "" where the runtime does not tell
+    placement: str  # what computed it, as "XNNPACK", "LiteRT", "CPUExecutionProvider"
+    median_ns: float | None = None  # None where the runtime has no profiler for it
+    time_share: float | None = None  # 0..1, of the sum over all operators
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorProfile:
+    """What an artifact was executed as, the heaviest operator first. A profiler slows: its times are shares only."""
+
+    runtime: str
+    runtime_version: str
+    options: Mapping[str, str]
+    threads: int
+    executed: Mapping[str, str]
+    operators: tuple[Operator, ...]
+
+
 # ── how it did: accuracy ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -265,7 +334,7 @@ class NotTimed:
 class Accuracy:
     """Scores sample by sample, so that two models can be paired: ``scores[i]`` is 1 when sample ``i`` is right."""
 
-    metric: Literal["top1"]
+    metric: Metric  # "agreement" where there are no labels: sample ``i`` is answered as the float model does
     condition: str  # "clean"
     split: Literal["selection", "certification"]
     scores: tuple[int, ...]
@@ -322,6 +391,14 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A candidate that was not tried, and why: it cannot be the answer, or there was no time for it."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Access:
     """One look at the certification split: which trial was judged on it, and how it came out."""
 
@@ -372,6 +449,7 @@ class DataSummary:
     selection: int
     certification: int
     sha256: str
+    labelled: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,10 +459,10 @@ class Report:
     model: Model
     original: Original
     data: DataSummary
-    preprocessing: Preprocessing
+    preprocessing: Contract
     target: Target
     threads: int
-    goal: Literal["latency", "size", "balanced"]
+    goal: Goal
     seed: int
     baseline: str
     trials: tuple[Trial, ...]
@@ -398,6 +476,9 @@ class Report:
     command: str
     started: str  # ISO 8601, UTC
     seconds: float
+    effort: Effort = "standard"
+    skipped: tuple[Skipped, ...] = ()
+    profile: OperatorProfile | None = None  # of the best
     schema_version: int = SCHEMA_VERSION
 
 
@@ -412,6 +493,7 @@ class Outline:
     seconds: float
     disk_bytes: int
     findings: tuple[Finding, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_opt import registry
 from edge_opt.errors import MissingPackage, StepFailed
-from edge_opt.types import Layer, Model, Quantization, TensorSpec
+from edge_opt.types import Layer, Model, Quantization, Source, SourceKind, TensorSpec
 from tests.fakes import FakeArtifact, truth
 
 CLASSES, SIDE = 3, 8
@@ -42,12 +42,14 @@ def mode_of(quantization: Quantization) -> str:
 class FakeFrontend:
     """Takes ``.fake`` files; the framework's own answers are the truth."""
 
+    source: SourceKind = "saved_model"
+
     def accepts(self, path: Path) -> bool:
         return path.suffix == ".fake"
 
-    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> tuple[Model, Source]:
         out.mkdir(exist_ok=True)
-        return Model(
+        model = Model(
             path=path,
             framework="keras",
             inputs=(INPUT,),
@@ -58,6 +60,7 @@ class FakeFrontend:
             size_bytes=path.stat().st_size,
             sha256="ab" * 32,
         )
+        return model, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
         return truth(np.asarray(inputs), CLASSES)
@@ -71,11 +74,11 @@ class FakeExporter:
     ) -> None:
         self.format, self.behaviour, self.broken, self.missing = format, behaviour, broken, missing
 
-    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+    def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
         return ("u8s8", "s8s8") if self.format == "onnx" and mode_of(quantization) == "static" else ("",)
 
     def export(
-        self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+        self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> Path:
         mode = mode_of(quantization)
         if self.missing:

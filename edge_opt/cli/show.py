@@ -195,7 +195,7 @@ def _formats(recipe: Recipe) -> str:
     """The formats that have ``recipe``, with their variants."""
     found = []
     for name in registry.names("exporters"):
-        variants = registry.load("exporters", name).variants(recipe.quantization)
+        variants = registry.load("exporters", name).variants(recipe.quantization, "saved_model")
         if variants:
             found.append(" ".join(filter(None, (name, "/".join(filter(None, variants))))))
     return ", ".join(found)

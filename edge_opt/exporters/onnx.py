@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_opt.nets import frameworks
 from edge_opt.nets.canonical import canonical
 from edge_opt.nets.conversion import calibration, converting, imported, kept, phrase, require
-from edge_opt.types import Quantization
+from edge_opt.types import Quantization, Source, SourceKind
 
 _FILE = "model.onnx"
 _OPSET = 18  # the highest that tf2onnx writes
@@ -26,7 +26,7 @@ class OnnxExporter:
 
     format = "onnx"
 
-    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+    def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
         """``u8s8`` and ``s8s8`` for static 8-bit activations, as QDQ: which one is faster depends on the processor."""
         if quantization.mode in ("none", "float16"):
             return ("",)
@@ -37,23 +37,23 @@ class OnnxExporter:
         return ("",)
 
     def export(
-        self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+        self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> Path:
         """Write ``model.onnx`` into ``out`` and return its path."""
-        require(self.format, quantization, variant, self.variants(quantization))
-        source = kept(saved_model, "float32.onnx", lambda to: _float32(saved_model, to))
+        require(self.format, quantization, variant, self.variants(quantization, source.kind))
+        float32 = kept(source.path, "float32.onnx", lambda to: _float32(source.path, to))
         path = out / _FILE
         with converting("ONNX Runtime", f"ONNX ({phrase(quantization)})"):
             if quantization.mode == "none":
-                path.write_bytes(source.read_bytes())
+                path.write_bytes(float32.read_bytes())
             elif quantization.mode == "float16":
-                _save(_stored_in_16_bits(_read(source)), path)
+                _save(_stored_in_16_bits(_read(float32)), path)
             elif quantization.mode == "weight_only":
-                _save(_stored_in_8_bits(_read(source), quantization.granularity == "per_channel"), path)
+                _save(_stored_in_8_bits(_read(float32), quantization.granularity == "per_channel"), path)
             elif quantization.mode == "dynamic":
-                _dynamic(source, path, quantization.granularity == "per_channel")
+                _dynamic(float32, path, quantization.granularity == "per_channel")
             else:
-                _static(source, path, quantization, variant, samples)
+                _static(float32, path, quantization, variant, samples)
         return path
 
 

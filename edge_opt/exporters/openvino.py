@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_opt.nets.conversion import calibration, converting, imported, phrase, require
-from edge_opt.types import Quantization
+from edge_opt.types import Quantization, Source, SourceKind
 
 _FILE = "model.xml"
 _PURPOSE = "quantizing an OpenVINO model"
@@ -21,7 +21,7 @@ class OpenVINOExporter:
 
     format = "openvino"
 
-    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+    def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
         """One way to store what OpenVINO has: no dynamic quantization on CPUs, and no 16-bit activations."""
         if quantization.mode in ("none", "float16"):
             return ("",)
@@ -34,13 +34,13 @@ class OpenVINOExporter:
         return ()
 
     def export(
-        self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+        self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> Path:
         """Write ``model.xml`` and ``model.bin`` into ``out`` and return the path of the former."""
-        require(self.format, quantization, variant, self.variants(quantization))
+        require(self.format, quantization, variant, self.variants(quantization, source.kind))
         with converting("OpenVINO", f"its own format ({phrase(quantization)})"):
             openvino = _quiet("openvino", "exporting to OpenVINO")
-            model = openvino.convert_model(str(saved_model))
+            model = openvino.convert_model(str(source.path))
             # names the folder that the SavedModel lay in, which is nobody's business and differs from run to run
             del model.rt_info["conversion_parameters"]
             _number(model)

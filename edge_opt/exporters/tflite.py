@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_opt.nets import frameworks
 from edge_opt.nets.conversion import calibration, converting, imported, kept, phrase, require
-from edge_opt.types import Quantization
+from edge_opt.types import Quantization, Source, SourceKind
 
 _FILE = "model.tflite"
 
@@ -20,7 +20,7 @@ class TFLiteExporter:
 
     format = "tflite"
 
-    def variants(self, quantization: Quantization) -> tuple[str, ...]:
+    def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
         """One way to store each; weights alone are quantized per channel only."""
         if quantization.mode in ("none", "float16"):
             return ("",)
@@ -33,18 +33,18 @@ class TFLiteExporter:
         return ("",)
 
     def export(
-        self, saved_model: Path, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+        self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> Path:
         """Write ``model.tflite`` into ``out`` and return its path."""
-        require(self.format, quantization, variant, self.variants(quantization))
+        require(self.format, quantization, variant, self.variants(quantization, source.kind))
         path = out / _FILE
         if quantization.mode == "weight_only":
-            _weights_only(saved_model, path)
+            _weights_only(source.path, path)
         elif quantization.mode == "none":
-            path.write_bytes(kept(saved_model, "float32.tflite", lambda to: _float32(saved_model, to)).read_bytes())
+            path.write_bytes(kept(source.path, "float32.tflite", lambda to: _float32(source.path, to)).read_bytes())
         else:
             with converting("TensorFlow Lite's converter", f"TFLite ({phrase(quantization)})"):
-                path.write_bytes(_quantized(saved_model, quantization, samples))
+                path.write_bytes(_quantized(source.path, quantization, samples))
         return path
 
 

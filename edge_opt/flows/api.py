@@ -17,13 +17,14 @@ from edge_opt.flows.convert import Converted, make_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.given import temporary
 from edge_opt.flows.initialize import Initialized
-from edge_opt.flows.workbench import Goal, Request
+from edge_opt.flows.prepare import frontend_of
+from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.store import Run, parse, read_json
-from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Outline, Recipe, Report, Step, Target, Watch
+from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Goal, Outline, Recipe, Report, Step, Target, Watch
 
 _STEP_TIMEOUT_S = 1800.0
 _WORKERS = 2  # a conversion keeps about one core busy, and TensorFlow takes a gigabyte
@@ -64,7 +65,7 @@ def optimize(
         raise UnknownName.among("goal", goal, get_args(Goal))
     chosen = _recipes(recipes)
     if recipes:  # of all recipes, those are tried that exist
-        plan.check(chosen, profile)
+        plan.check(chosen, profile, frontend_of(Path(model)).source)
     request = Request(
         model=Path(model),
         data=Path(data),

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from edge_opt.errors import StepFailed
 from edge_opt.flows.compare import timed_together
 from edge_opt.flows.trials import accuracy_of
-from edge_opt.flows.workbench import Goal, Workbench
+from edge_opt.flows.workbench import Workbench
 from edge_opt.results.report import words
 from edge_opt.stages import guard, pareto
-from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Measured, Retimed, Step, Trial
+from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Goal, Measured, Retimed, Step, Trial
 
 _FINALISTS = 4
 

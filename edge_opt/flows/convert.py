@@ -17,7 +17,7 @@ from edge_opt.inputs import preprocess
 from edge_opt.stages import plan
 from edge_opt.stages.optimize import begin, finish
 from edge_opt.store import Run, room
-from edge_opt.types import Artifact, Candidate, Failure, Finding, Model, Recipe, Step, Target, Watch
+from edge_opt.types import Artifact, Candidate, Failure, Finding, Model, Recipe, Source, SourceKind, Step, Target, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +55,18 @@ def make_artifacts(
             f"the recipe '{static}' needs samples to calibrate on",
             "give the data set with -d, or another recipe with -r",
         )
-    plan.check(recipes, target)
-    candidates = _exports(recipes, target)
     frontend = frontend_of(model_path)
+    plan.check(recipes, target, frontend.source)
+    candidates = _exports(recipes, target, frontend.source)
     watch(Step(stage="load", what=str(model_path), done=0, total=1))
-    saved_model = run.scratch("saved_model")
-    model: Model = executor.submit(frontend.prepare, model_path, saved_model, allow_code).result()
+    model: Model
+    source: Source
+    model, source = executor.submit(frontend.prepare, model_path, run.scratch("source"), allow_code).result()
     if data_path is None:
         calibration, findings = _noise(model, run, seed), tuple[Finding, ...]()
     else:
         calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
-    begun = [begin(one, saved_model, calibration, run, executor) for one in candidates]
+    begun = [begin(one, source, calibration, run, executor) for one in candidates]
     made: list[Artifact] = []
     failures: list[Failure] = []
     for done, (one, export) in enumerate(zip(candidates, begun, strict=True)):
@@ -112,10 +113,10 @@ def _calibration(
     return path, (*data.findings, *fits, *splits.findings, *found, *late)
 
 
-def _exports(recipes: Sequence[Recipe], target: Target) -> tuple[Candidate, ...]:
+def _exports(recipes: Sequence[Recipe], target: Target, source: SourceKind) -> tuple[Candidate, ...]:
     """One candidate for each file that the recipes make; raises MissingPackage where nothing could load one."""
     found: dict[str, Candidate] = {}
-    for one in (way for recipe in recipes for way in plan.ways(recipe, target, isa=())):
+    for one in (way for recipe in recipes for way in plan.ways(recipe, target, (), source)):
         found.setdefault(one.export_id, one)
     if not found:
         raise MissingPackage(

@@ -70,7 +70,8 @@ def _supported(
 ) -> tuple[Preprocessing, tuple[Finding, ...]]:
     watch(Step(stage="load", what=str(model_path), done=0, total=1))
     frontend = frontend_of(model_path)
-    model: Model = executor.submit(frontend.prepare, model_path, run.scratch("saved_model"), allow_code).result()
+    model: Model
+    model, _ = executor.submit(frontend.prepare, model_path, run.scratch("source"), allow_code).result()
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     predict = asking(model_path, executor, allow_code)
     contract, found = contract_of(data_path, model.inputs[0], samples, predict, run, watch)

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 from edge_opt import registry
 from edge_opt.flows.choose import choose
+from edge_opt.flows.planning import candidates_after
 from edge_opt.flows.present import findings, publish, versions
-from edge_opt.flows.trials import Failures, assess, candidates_after, judge, make, measure
+from edge_opt.flows.trials import Failures, assess, judge, make, measure
 from edge_opt.flows.workbench import Request, Workbench, open_workbench
 from edge_opt.stages import pareto
 from edge_opt.types import Report, Trial, Watch

@@ -16,7 +16,7 @@ from edge_opt.inputs import preprocess
 from edge_opt.stages import contract as contracts
 from edge_opt.stages.evaluate import Split, score
 from edge_opt.store import Run
-from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Step, TensorSpec, Watch
+from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Source, Step, TensorSpec, Watch
 
 # A wrong contract costs 10 to 80 points, seldom fewer: a few pictures rule most of them out, more tell the rest apart.
 _FIRST_SAMPLES, _CONTRACT_SAMPLES = 150, 1000
@@ -33,7 +33,7 @@ class Prepared:
     """What every candidate of a run shares; the ``.npy`` files hold ``(n, …)`` float32 as the model sees it."""
 
     model: Model
-    saved_model: Path
+    source: Source
     contract: Preprocessing
     splits: datasets.Splits
     summary: DataSummary
@@ -74,8 +74,9 @@ def prepare(
     data = read_data(data_path, watch)
     watch(Step(stage="load", what=str(model_path), done=0, total=1))
     frontend = frontend_of(model_path)
-    saved_model = run.scratch("saved_model")
-    model: Model = executor.submit(frontend.prepare, model_path, saved_model, allow_code).result()
+    model: Model
+    source: Source
+    model, source = executor.submit(frontend.prepare, model_path, run.scratch("source"), allow_code).result()
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     predict = asking(model_path, executor, allow_code)
@@ -98,7 +99,7 @@ def prepare(
         watch(one)  # at once: what follows takes minutes, and is for nothing
     return Prepared(
         model=model,
-        saved_model=saved_model,
+        source=source,
         contract=contract,
         splits=splits,
         summary=_summary(data_path, data, splits),

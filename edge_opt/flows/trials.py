@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 from edge_opt.errors import MissingPackage, StepFailed
 from edge_opt.flows.workbench import Workbench
-from edge_opt.stages import guard, pareto, plan
+from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Split, evaluate, score
 from edge_opt.stages.optimize import Exported, begin, collect, failure, load
@@ -20,33 +18,13 @@ T = TypeVar("T")
 Failures = tuple[Failure, ...]
 
 
-def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure]) -> tuple[Candidate, ...]:
-    """The candidates of the next wave; what they will cost is told before anything is made."""
-    request, given = bench.request, bench.given
-    tried = {trial.id for trial in trials} | {failure.id for failure in failures}
-    candidates = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, tried)
-    if candidates:
-        sample_bytes = np.load(given.timing, mmap_mode="r")[0].nbytes
-        outline = plan.outline(
-            candidates,
-            given.model,
-            given.summary.selection,
-            sample_bytes,
-            0 if bench.untimed else request.protocol.rounds,
-            given.summary.certification,
-        )
-        doubt = guard.enough(given.summary.certification, request.target.budget.max_drop)
-        bench.watch(replace(outline, findings=(doubt,) if doubt else ()))
-    return candidates
-
-
 def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, Artifact], Failures]:
     """The artifact of each candidate, by id; candidates that run the same file share its export, not its load test."""
     run, given = bench.run, bench.given
     begun = {}
     for one in candidates:
         if one.export_id not in begun and not run.finished(f"export {one.export_id}"):
-            begun[one.export_id] = begin(one, given.saved_model, given.calibration, run, bench.executor)
+            begun[one.export_id] = begin(one, given.source, given.calibration, run, bench.executor)
 
     def work(one: Candidate) -> Artifact | Failure:
         try:

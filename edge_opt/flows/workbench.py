@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edge_opt import registry
 from edge_opt.errors import RunError
@@ -16,10 +16,7 @@ from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.store import Run, dump, parse_answer
-from edge_opt.types import Candidate, Entry, Environment, Recipe, Target, Trial, Watch
-
-Goal = Literal["latency", "size", "balanced"]
-
+from edge_opt.types import Candidate, Effort, Entry, Environment, Goal, Recipe, SourceKind, Target, Trial, Watch
 
 PACKAGES = (
     "edge-opt",
@@ -47,6 +44,9 @@ class Request:
     recipes: tuple[Recipe, ...] = recipes.RECIPES
     threads: int = 1
     goal: Goal = "balanced"
+    effort: Effort = "standard"
+    time_limit_s: float | None = None
+    jobs: int = 1  # conversions and evaluations side by side
     seed: int = 0
     protocol: Protocol = field(default_factory=Protocol)
     allow_code: bool = False
@@ -88,20 +88,25 @@ def open_workbench(
     request: Request, *, device: registry.Device, executor: registry.Executor, watch: Watch
 ) -> Workbench:
     """Everything ready for the first candidate. Raises InputError and RunError for what cannot be used."""
-    frontend_of(request.model)  # before there is a folder: the commonest mistake is a mistyped path
+    source = frontend_of(request.model).source  # before there is a folder: the commonest mistake is a mistyped path
     run = Run.start(request.output, request.identity(), resume=request.resume, overwrite=request.overwrite)
     try:
-        return _prepared(request, run, device, executor, watch)
+        return _prepared(request, source, run, device, executor, watch)
     except BaseException:
         run.release()  # also where the caller keeps the traceback
         raise
 
 
 def _prepared(
-    request: Request, run: Run, device: registry.Device, executor: registry.Executor, watch: Watch
+    request: Request,
+    source: SourceKind,
+    run: Run,
+    device: registry.Device,
+    executor: registry.Executor,
+    watch: Watch,
 ) -> Workbench:
     machine = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"}).get("environment"))
-    baseline = plan.baseline(request.target, machine.isa)
+    baseline = plan.baseline(request.target, machine.isa, source)
     given = prepare(
         request.model, request.data, run, executor, seed=request.seed, allow_code=request.allow_code, watch=watch
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_opt.errors import EdgeOptError, ModelError
 from edge_opt.nets import archive, describe, frameworks, freeze, trust
 from edge_opt.nets.archive import Archive
-from edge_opt.types import Model, TensorSpec
+from edge_opt.types import Model, Source, SourceKind, TensorSpec
 
 _SUFFIXES = {".keras", ".h5", ".hdf5"}
 _BATCH = 64
@@ -40,11 +40,13 @@ _INTERNAL = frozenset({"Functional", "function", "TFOpLambda", "SlicingOpLambda"
 class KerasFrontend:
     """The frontend of Keras files."""
 
+    source: SourceKind = "saved_model"
+
     def accepts(self, path: Path) -> bool:
         """Whether the name says Keras, or a pickle that :meth:`prepare` refuses with advice."""
         return not path.is_dir() and (path.suffix.lower() in _SUFFIXES or path.suffix.lower() in _REFUSED)
 
-    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> tuple[Model, Source]:
         """The description of the model at ``path``, which is written as a SavedModel to the folder ``out``."""
         framework, model = _load(path, allow_code)
         source, answer = _specification(path, model)
@@ -61,7 +63,7 @@ class KerasFrontend:
             freeze.write(frozen, source, answer, out)
             freeze.verify(path, out, call, source)
         sha256, size_bytes = describe.digest(path)
-        return Model(
+        described = Model(
             path=path,
             framework=framework,
             inputs=(source,),
@@ -72,6 +74,7 @@ class KerasFrontend:
             size_bytes=size_bytes,
             sha256=sha256,
         )
+        return described, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
         """What Keras itself answers, ``(n, classes)`` float32."""

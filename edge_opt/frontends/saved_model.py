@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_opt.errors import ModelError
 from edge_opt.nets import describe, frameworks, freeze, trust
-from edge_opt.types import Model, TensorSpec
+from edge_opt.types import Model, Source, SourceKind, TensorSpec
 
 _FILE = "saved_model.pb"
 _ENDPOINTS = ("serving_default", "serve")
@@ -20,11 +20,13 @@ _BATCH = 64
 class SavedModelFrontend:
     """The frontend of SavedModel folders."""
 
+    source: SourceKind = "saved_model"
+
     def accepts(self, path: Path) -> bool:
         """Whether ``path`` is a folder; :meth:`prepare` says what is missing in one that holds no model."""
         return path.is_dir()
 
-    def prepare(self, path: Path, out: Path, allow_code: bool) -> Model:
+    def prepare(self, path: Path, out: Path, allow_code: bool) -> tuple[Model, Source]:
         """The description of the model at ``path``, which is written as a SavedModel to the folder ``out``."""
         endpoint = _Endpoint(path, allow_code)
         source, answer = freeze.specification(path, endpoint.inputs, endpoint.outputs)
@@ -37,7 +39,7 @@ class SavedModelFrontend:
             freeze.verify(path, out, endpoint, source)
         layers = describe.graph_layers(frozen)
         sha256, size_bytes = describe.digest(path)
-        return Model(
+        model = Model(
             path=path,
             framework="saved_model",
             inputs=(source,),
@@ -48,6 +50,7 @@ class SavedModelFrontend:
             size_bytes=size_bytes,
             sha256=sha256,
         )
+        return model, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
         """What TensorFlow itself answers, ``(n, classes)`` float32."""

@@ -13,7 +13,7 @@ import numpy as np
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.store import Run, Stored, parse_answer
-from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, TensorSpec
+from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, Source, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +25,22 @@ class Exported:
 
 
 def begin(
-    candidate: Candidate, saved_model: Path, calibration: Path, run: Run, executor: registry.Executor
+    candidate: Candidate, source: Source, calibration: Path, run: Run, executor: registry.Executor
 ) -> Future[Path]:
     """Start the export in a process of its own; the future holds the file the runtime opens, in the scratch folder."""
     built = run.scratch(candidate.export_id.replace("/", "-"))
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir()
     return executor.submit(
-        _export, candidate.format, saved_model, candidate.recipe.quantization, candidate.variant, calibration, built
+        _export, candidate.format, source, candidate.recipe.quantization, candidate.variant, calibration, built
     )
 
 
 def _export(
-    format: str, saved_model: Path, quantization: Quantization, variant: str, calibration: Path, out: Path
+    format: str, source: Source, quantization: Quantization, variant: str, calibration: Path, out: Path
 ) -> Path:
     samples = np.load(calibration, mmap_mode="r")
-    path: Path = registry.load("exporters", format).export(saved_model, quantization, variant, samples, out)
+    path: Path = registry.load("exporters", format).export(source, quantization, variant, samples, out)
     return path
 
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 from edge_opt import stats, units
-from edge_opt.types import Budget, Finding, Interval, Measured, NotTimed, Trial
-
-Goal = Literal["latency", "size", "balanced"]
+from edge_opt.types import Budget, Finding, Goal, Interval, Measured, NotTimed, Trial
 
 LIMIT_CONFIDENCE = 0.90  # two-sided: the upper bound is a one-sided 95 % bound
 LEAST_CONFIDENCE = 0.75  # of a speed-up, reached by three rounds: fewer say nothing

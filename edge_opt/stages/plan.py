@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from edge_opt import registry
 from edge_opt.errors import InputError
 from edge_opt.inputs import recipes as known
-from edge_opt.types import Candidate, Finding, Model, Outline, Recipe, Target
+from edge_opt.types import Candidate, Finding, Model, Outline, Recipe, SourceKind, Target
 
 # Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
 _EXPORT_S = {"tflite": 8.0, "onnx": 5.0, "openvino": 4.0}
@@ -19,9 +19,12 @@ _PAIRS, _PAIR_PROCESSES, _PAIR_S = 3, 6, 0.5  # near ties and the winner; each p
 _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 
 
-def baseline(target: Target, isa: Collection[str]) -> Candidate:
-    """What all others are compared with: float32 in the target's first format. Raises InputError where none runs."""
-    for one in ways(known.load("float32"), target, isa):
+def baseline(target: Target, isa: Collection[str], source: SourceKind) -> Candidate:
+    """What all others are compared with: float32 in the target's first format that ``source`` can be turned into.
+
+    Raises InputError where none runs.
+    """
+    for one in ways(known.load("float32"), target, isa, source):
         return one
     raise InputError(
         f"nothing can run on '{target.name}': none of its runtimes is installed", "pip install 'edge-opt[all]'"
@@ -29,31 +32,36 @@ def baseline(target: Target, isa: Collection[str]) -> Candidate:
 
 
 def plan(
-    first: Candidate, recipes: Sequence[Recipe], target: Target, isa: Collection[str], tried: Collection[str]
+    first: Candidate,
+    recipes: Sequence[Recipe],
+    target: Target,
+    isa: Collection[str],
+    source: SourceKind,
+    tried: Collection[str],
 ) -> tuple[Candidate, ...]:
     """The candidates that exist on ``target`` and were not ``tried``: the baseline ``first``, then recipe by recipe."""
-    every = {one.id: one for recipe in recipes for one in ways(recipe, target, isa)}
+    every = {one.id: one for recipe in recipes for one in ways(recipe, target, isa, source)}
     return tuple(one for one in {first.id: first, **every}.values() if one.id not in tried)
 
 
-def check(recipes: Sequence[Recipe], target: Target) -> None:
+def check(recipes: Sequence[Recipe], target: Target, source: SourceKind) -> None:
     """Nothing; raises InputError for a recipe that none of the target's formats has."""
     for one in recipes:
-        if not any(registry.load("exporters", name).variants(one.quantization) for name in target.formats):
+        if not any(registry.load("exporters", name).variants(one.quantization, source) for name in target.formats):
             raise InputError(
                 f"the recipe '{one.name}' does not exist in {' or '.join(target.formats)}",
                 "'edge-opt recipes' shows which format has which recipe",
             )
 
 
-def ways(recipe: Recipe, target: Target, isa: Collection[str]) -> tuple[Candidate, ...]:
+def ways(recipe: Recipe, target: Target, isa: Collection[str], source: SourceKind) -> tuple[Candidate, ...]:
     """Every format, variant, runtime and execution option of one recipe, in the target's order."""
-    return tuple(_each_way(recipe, target, isa))
+    return tuple(_each_way(recipe, target, isa, source))
 
 
-def _each_way(recipe: Recipe, target: Target, isa: Collection[str]) -> Iterator[Candidate]:
+def _each_way(recipe: Recipe, target: Target, isa: Collection[str], source: SourceKind) -> Iterator[Candidate]:
     for format in target.formats:
-        for variant in registry.load("exporters", format).variants(recipe.quantization):
+        for variant in registry.load("exporters", format).variants(recipe.quantization, source):
             for name in target.runtimes:
                 runtime = registry.load("runtimes", name)
                 if format not in runtime.FORMATS or not installed(name):

@@ -24,13 +24,13 @@ PROMISED = [
     pytest.param(name, recipe, variant, id="-".join(filter(None, (name, recipe.name, variant))))
     for name in EXPORTERS
     for recipe in RECIPES
-    for variant in registry.load("exporters", name).variants(recipe.quantization)
+    for variant in registry.load("exporters", name).variants(recipe.quantization, "saved_model")
 ]
 REFUSED = [
     pytest.param(name, recipe, id=f"{name}-{recipe.name}")
     for name in EXPORTERS
     for recipe in RECIPES
-    if not registry.load("exporters", name).variants(recipe.quantization)
+    if not registry.load("exporters", name).variants(recipe.quantization, "saved_model")
 ]
 STATIC = next(recipe.quantization for recipe in RECIPES if recipe.name == "static_int8")
 
@@ -43,12 +43,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> networks.Network:
 def export(name: str, quantization: Quantization, variant: str, network: networks.Network, out: Path) -> Path:
     out.mkdir(exist_ok=True)
     exporter = registry.load("exporters", name)
-    path: Path = exporter.export(network.saved_model, quantization, variant, network.samples, out)
+    path: Path = exporter.export(network.source, quantization, variant, network.samples, out)
     return path
 
 
 def static_variant(name: str) -> str:
-    variant: str = registry.load("exporters", name).variants(STATIC)[0]
+    variant: str = registry.load("exporters", name).variants(STATIC, "saved_model")[0]
     return variant
 
 
@@ -121,10 +121,10 @@ def test_a_variant_that_does_not_exist_is_an_unknown_name(name: str, tmp_path: P
 def test_weights_of_an_odd_width_are_promised_by_nobody_who_cannot(name: str) -> None:
     exporter = registry.load("exporters", name)
     assert exporter.format == name
-    assert exporter.variants(Quantization()) == ("",)
+    assert exporter.variants(Quantization(), "saved_model") == ("",)
     for mode in ("weight_only", "dynamic", "static"):
-        assert exporter.variants(Quantization(mode=mode, weight_bits=5)) == ()  # type: ignore[arg-type]
-    assert exporter.variants(replace(STATIC, activation_bits=5)) == ()
+        assert exporter.variants(Quantization(mode=mode, weight_bits=5), "saved_model") == ()  # type: ignore[arg-type]
+    assert exporter.variants(replace(STATIC, activation_bits=5), "saved_model") == ()
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_one_scale_for_a_whole_tensor_works_where_it_is_promised(
     name: str, mode: Any, network: networks.Network, tmp_path: Path
 ) -> None:
     whole = Quantization(mode=mode, granularity="per_tensor")
-    for variant in registry.load("exporters", name).variants(whole):
+    for variant in registry.load("exporters", name).variants(whole, "saved_model"):
         opened = session(name, export(name, whole, variant, network, tmp_path / f"out{variant}"))
         assert np.isfinite(opened.run([network.samples[:1]])[0]).all()
 
@@ -147,7 +147,7 @@ def test_calibration_needs_samples_that_are_numbers(
 ) -> None:
     given = network.samples[:0] if samples == "none" else np.full_like(network.samples, np.nan)
     with pytest.raises(DataError, match="calibration sample"):
-        registry.load("exporters", name).export(network.saved_model, STATIC, static_variant(name), given, tmp_path)
+        registry.load("exporters", name).export(network.source, STATIC, static_variant(name), given, tmp_path)
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_the_same_model_is_the_same_bytes_wherever_it_lies(
 def test_asking_what_a_format_has_imports_nothing_heavy(name: str) -> None:
     code = (
         "import sys; from edge_opt import registry; from edge_opt.types import Quantization\n"
-        f"registry.load('exporters', {name!r}).variants(Quantization())\n"
+        f"registry.load('exporters', {name!r}).variants(Quantization(), 'saved_model')\n"
         "heavy = {'tensorflow', 'keras', 'onnx', 'onnxruntime', 'openvino', 'nncf', 'ai_edge_quantizer'}\n"
         "print(*heavy & {*sys.modules})"
     )

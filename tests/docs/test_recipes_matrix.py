@@ -37,7 +37,7 @@ def test_the_matrix_has_every_recipe_and_every_format() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 @pytest.mark.parametrize("name", registry.names("exporters"))
 def test_a_cell_names_the_variants_that_exist_and_a_dash_is_none(name: str, recipe: Recipe) -> None:
-    variants = registry.load("exporters", name).variants(recipe.quantization)
+    variants = registry.load("exporters", name).variants(recipe.quantization, "saved_model")
     cell = table()[recipe.name, name]
     assert (cell == "–") == (not variants)
     assert all(variant in cell for variant in variants)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_opt import registry
 from edge_opt.inputs.recipes import RECIPES
+from edge_opt.types import Source
 from tests.fixtures import networks
 
 pytestmark = pytest.mark.slow
@@ -19,7 +20,7 @@ CASES = [
     pytest.param(name, recipe.name, variant, id="-".join(filter(None, (name, recipe.name, variant))))
     for name in registry.names("exporters")
     for recipe in RECIPES
-    for variant in registry.load("exporters", name).variants(recipe.quantization)
+    for variant in registry.load("exporters", name).variants(recipe.quantization, "saved_model")
 ]
 QUANTIZATIONS = {recipe.name: recipe.quantization for recipe in RECIPES}
 CALIBRATION = 100
@@ -34,7 +35,9 @@ def clothes(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> network
         pixels = np.concatenate([data["x_val"][:CALIBRATION], data["x_test"]])[..., None]
     samples = pixels.astype(np.float32) / 255
     frontend.prepare(model, folder / "saved_model", False)
-    return networks.Network(folder / "saved_model", samples, frontend.predict(model, samples, False))
+    return networks.Network(
+        Source(kind="saved_model", path=folder / "saved_model"), samples, frontend.predict(model, samples, False)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> networks.Network:
 
 def answers(name: str, recipe: str, variant: str, network: networks.Network, out: Path) -> NDArray[Any]:
     exporter = registry.load("exporters", name)
-    path = exporter.export(network.saved_model, QUANTIZATIONS[recipe], variant, network.samples[:CALIBRATION], out)
+    path = exporter.export(network.source, QUANTIZATIONS[recipe], variant, network.samples[:CALIBRATION], out)
     runtimes = [registry.load("runtimes", one) for one in registry.names("runtimes")]
     session = next(one for one in runtimes if name in one.FORMATS).open(str(path), 2, {})
     given = network.samples[:CALIBRATION] if recipe == "static_int16x8" else network.samples  # is slow on x86

@@ -31,7 +31,8 @@ def frontend_for(path: Path) -> Any:
 
 
 def prepared(path: Path, tmp_path: Path, allow_code: bool = False) -> Model:
-    model: Model = frontend_for(path).prepare(path, tmp_path / "out", allow_code)
+    model: Model
+    model, _ = frontend_for(path).prepare(path, tmp_path / "out", allow_code)
     return model
 
 

@@ -20,15 +20,16 @@ HOST = targets.load("host")
 def test_a_recipe_that_no_format_of_the_target_has_is_refused_by_name() -> None:
     openvino = replace(HOST, formats=("openvino",))
     with pytest.raises(InputError, match="the recipe 'dynamic_int8' does not exist in openvino"):
-        plan.check([recipes.load("float32"), recipes.load("dynamic_int8")], openvino)
-    plan.check(recipes.RECIPES, HOST)
+        plan.check([recipes.load("float32"), recipes.load("dynamic_int8")], openvino, "saved_model")
+    plan.check(recipes.RECIPES, HOST, "saved_model")
 
 
 def test_a_recipe_asked_for_that_does_not_exist_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('name = "tiny"\ndescription = "x"\n[quantization]\nmode = "dynamic"\nweight_bits = 4\n')
+    (tmp_path / "empty.keras").touch()
     with pytest.raises(InputError, match="the recipe 'tiny' does not exist in tflite or onnx or openvino"):
-        api.optimize(tmp_path / "absent.keras", tmp_path / "absent.npz", recipes=[str(own)], output=tmp_path / "run")
+        api.optimize(tmp_path / "empty.keras", tmp_path / "absent.npz", recipes=[str(own)], output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -57,7 +58,7 @@ def test_the_runtimes_that_are_not_installed_are_named_only_where_they_would_loa
 
 
 def test_the_outline_counts_certification_and_pairs_but_no_preparation() -> None:
-    first = plan.baseline(HOST, ())
+    first = plan.baseline(HOST, (), "saved_model")
     small = plan.outline([first], a_model(), 100, 1000, 10)
     large = plan.outline([first], a_model(), 100, 1000, 10, certification=1_000_000)
     assert large.seconds > small.seconds
