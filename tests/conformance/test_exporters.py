@@ -16,7 +16,7 @@ from edge_opt import registry
 from edge_opt.errors import DataError, EdgeOptError, InputError, StepFailed, UnknownName
 from edge_opt.executors.process import ProcessExecutor
 from edge_opt.inputs.recipes import RECIPES
-from edge_opt.types import Quantization, Recipe
+from edge_opt.types import Quantization, Recipe, Source
 from tests.fixtures import networks
 
 EXPORTERS = registry.names("exporters")
@@ -105,7 +105,13 @@ def test_a_recipe_that_stores_fewer_bits_makes_a_smaller_artifact(
 def test_what_is_not_promised_is_refused_in_one_sentence(name: str, recipe: Recipe, tmp_path: Path) -> None:
     exporter = registry.load("exporters", name)
     with pytest.raises(InputError, match=f"'{name}' has no") as caught:
-        exporter.export(tmp_path / "absent", recipe.quantization, "", np.zeros((1, 2), np.float32), tmp_path)
+        exporter.export(
+            Source(kind="saved_model", path=tmp_path / "absent"),
+            recipe.quantization,
+            "",
+            np.zeros((1, 2), np.float32),
+            tmp_path,
+        )
     assert caught.value.hint
     assert not list(tmp_path.iterdir())
 
@@ -114,7 +120,13 @@ def test_what_is_not_promised_is_refused_in_one_sentence(name: str, recipe: Reci
 def test_a_variant_that_does_not_exist_is_an_unknown_name(name: str, tmp_path: Path) -> None:
     exporter = registry.load("exporters", name)
     with pytest.raises(UnknownName, match="'u8u9'"):
-        exporter.export(tmp_path / "absent", Quantization(), "u8u9", np.zeros((1, 2), np.float32), tmp_path)
+        exporter.export(
+            Source(kind="saved_model", path=tmp_path / "absent"),
+            Quantization(),
+            "u8u9",
+            np.zeros((1, 2), np.float32),
+            tmp_path,
+        )
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
