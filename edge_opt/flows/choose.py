@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_opt.errors import StepFailed
-from edge_opt.flows.compare import timed_together
+from edge_opt.flows.together import timed_together
 from edge_opt.flows.trials import accuracy_of
 from edge_opt.flows.workbench import Workbench
 from edge_opt.results.report import words
