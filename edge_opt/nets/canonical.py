@@ -57,10 +57,10 @@ def _from_the_outputs(graph: Any) -> Iterator[Any]:
 
 
 def _steady(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """The names without tf2onnx's counters (``__42``); where that makes two alike, the later gets a number."""
+    """The names without tf2onnx's counters (``__42``) and TensorFlow's calls; the later of two alike gets a number."""
     seen, steady = set(taken), []
     for name in names:
-        fresh = bare = re.sub(r"__\d+", "", name)
+        fresh = bare = re.sub(r"__\d+|^(Stateful)?(PartitionedCall/)+", "", name)
         count = 1
         while fresh in seen:
             count += 1

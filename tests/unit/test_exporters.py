@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edge_opt.errors import DataError, InputError, ModelError, StepFailed, UnknownName
-from edge_opt.exporters.onnx import _save, _stored_in_8_bits, _stored_in_16_bits
-from edge_opt.nets import conversion
+from edge_opt.exporters.onnx.stored import in_8_bits, in_16_bits
+from edge_opt.nets import conversion, onnx_graph
 from edge_opt.nets.canonical import canonical
 from edge_opt.types import Quantization
 from tests.fixtures import tiny
@@ -158,7 +158,7 @@ def model() -> Any:
 
 def run(model: Any, folder: Path) -> Any:
     runtime = pytest.importorskip("onnxruntime", reason="not installed: pip install 'edge-opt[onnx]'")
-    _save(model, folder / "model.onnx")
+    onnx_graph.save(model, folder / "model.onnx")
     session = runtime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     (port,) = session.get_inputs()
     return np.concatenate([session.run(None, {port.name: one[None]})[0] for one in tiny.pictures()])
@@ -202,7 +202,7 @@ def test_weights_in_8_bits_are_within_half_a_step_of_the_float_ones(
     import onnx
 
     before = {weight.name: onnx.numpy_helper.to_array(weight) for weight in model.graph.initializer}
-    stored = _stored_in_8_bits(model, per_channel)
+    stored = in_8_bits(model, per_channel)
     after = {weight.name: onnx.numpy_helper.to_array(weight) for weight in stored.graph.initializer}
     quantized = [name for name in before if f"{name}_int8" in after]
     assert len(quantized) == 2  # the convolution and the dense layer, not their biases
@@ -216,7 +216,7 @@ def test_weights_in_8_bits_are_within_half_a_step_of_the_float_ones(
 
 
 def test_weights_in_16_bits_compute_in_float32(model: Any, tmp_path: Path) -> None:
-    stored = _stored_in_16_bits(model)
+    stored = in_16_bits(model)
     found = run(stored, tmp_path)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, tiny.answers(tiny.pictures()), atol=1e-3)
