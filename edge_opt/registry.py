@@ -36,6 +36,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
         "litert": "edge_opt.runtimes.litert",
         "onnxruntime": "edge_opt.runtimes.ort",
         "openvino": "edge_opt.runtimes.ov",
+        "tflite-runtime": "edge_opt.runtimes.tfl",
     },
     "devices": {
         "local": "edge_opt.devices.local:LocalDevice",
@@ -94,7 +95,10 @@ class Exporter(Protocol):
 
 
 class Runtime(Protocol):
-    """A module of ``edge_opt.runtimes``; it imports its engine inside ``open``, so that looking costs nothing."""
+    """A module of ``edge_opt.runtimes``; it imports its engine inside ``open``, so that looking costs nothing.
+
+    One that needs an environment of its own has ``python() -> Path | None`` too: the interpreter that can import it.
+    """
 
     FORMATS: tuple[str, ...]
     PACKAGES: tuple[str, ...]  # import names of which one must be installed

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import functools
 import json
-import logging
 import os
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_opt import registry
-from edge_opt.errors import DeviceBusy, InputError, MissingPackage, OutOfMemory, RunError, StepFailed
+from edge_opt.errors import InputError, MissingPackage, OutOfMemory, RunError, StepFailed
 from edge_opt.limits import Completed, most_memory_bytes, run_limited
+from edge_opt.turns import WAIT_S, turn
 
 _WORKER = Path(__file__).resolve().parent.parent / "runtimes" / "worker.py"
-# not TMPDIR, which may differ from shell to shell: all must meet at the same file
-_LOCK = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / "edge-opt.lock"
-_POLL_S = 0.02
-_SAY_AFTER_S = 2.0
 _SAMPLES_PER_LIMIT = 1000
 # What a program needs to start, and what somebody sets for this very purpose. Everything else, as OMP_* or MALLOC_*,
 # would make a latency depend on the shell that it was measured from.
 _KEPT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 _KEPT_PREFIXES = ("PYTHON", "LD_", "DYLD_", "QEMU_", "ONEDNN_MAX_CPU_ISA")
-
-_log = logging.getLogger(__name__)
+_OURS = ("PYTHONPATH", "PYTHONHOME")  # they name our packages, which are not those of another interpreter
+_ALONE = ("time", "pair", "profile")
 
 
 class LocalDevice:
@@ -40,21 +32,21 @@ class LocalDevice:
 
     A job that answers many samples may take ``timeout_s`` for each thousand of them.
 
-    ``command`` starts another worker, as one in an environment with other runtimes. Timing jobs of all edge-opt
-    processes on this machine wait for each other, and jobs that only compute wait for them: ``wait_s`` says how long, a
-    warning is logged when it takes over two seconds.
+    A runtime with an environment of its own is run by the interpreter of that; ``command`` starts another worker for
+    all. Timing jobs of all edge-opt processes on this machine wait for each other, and jobs that only compute wait for
+    them: ``wait_s`` says how long, a warning is logged when it takes over two seconds.
     """
 
     def __init__(
         self,
         timeout_s: float | None = 600.0,
         memory_bytes: int | None = None,
-        command: Sequence[str] = (sys.executable, str(_WORKER)),
-        wait_s: float = 900.0,
+        command: Sequence[str] | None = None,
+        wait_s: float = WAIT_S,
     ) -> None:
         self._timeout_s = timeout_s
         self._memory_bytes = memory_bytes or most_memory_bytes()
-        self._command = tuple(command)
+        self._command = command
         self._wait_s = wait_s
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,23 +54,26 @@ class LocalDevice:
 
         Raises Crashed, TimedOut, OutOfMemory, MissingPackage where the runtime is not installed, RunError where the
         disk is full, DeviceBusy where others measure for too long, StepFailed with the runtime's own words for the
-        rest. What the worker printed is a note of it.
+        rest, and for a pair of runtimes that cannot share a process. What the worker printed is a note of it.
         """
         asked = {**job, "artifacts": [_located(one) for one in job.get("artifacts", ())]}
+        command = self._command or (_interpreter(asked["artifacts"]), str(_WORKER))
         with _turn(job["mode"], self._wait_s):
             ended = run_limited(
-                self._command,
+                command,
                 stdin=json.dumps(asked).encode(),
-                env=environment(job.get("threads", 1)),
+                env=environment(job.get("threads", 1), command[0]),
                 timeout_s=_limit_s(job, self._timeout_s),
                 memory_bytes=self._memory_bytes,
             )
         return _answer(ended)
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, interpreter: str = sys.executable) -> dict[str, str]:
     """The variables that a worker sees: the few it needs of ours, and fixed ones."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    if interpreter != sys.executable:
+        kept = {name: value for name, value in kept.items() if name not in _OURS}
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
@@ -87,6 +82,30 @@ def environment(threads: int) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",  # numpy's own threads take memory, and no runtime needs them
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+
+
+def _turn(mode: str, wait_s: float) -> contextlib.AbstractContextManager[None]:
+    """The turn that a job of ``mode`` needs: none to look at the machine, else one alone where it is timed."""
+    if mode == "environment":
+        return contextlib.nullcontext()
+    return turn("alone" if mode in _ALONE else "shared", wait_s=wait_s)
+
+
+def _interpreter(artifacts: Sequence[Mapping[str, Any]]) -> str:
+    """The Python that runs them. Raises MissingPackage where there is none, StepFailed where there are two."""
+    found = {one["runtime"]: _python(one["runtime"]) for one in artifacts}
+    if len(set(found.values())) > 1:
+        raise StepFailed(f"{' and '.join(found)} have environments of their own, so they cannot share a process")
+    return next(iter(found.values()), sys.executable)
+
+
+def _python(runtime: str) -> str:
+    """The interpreter of ``runtime``: ours, unless it says that another one has it."""
+    ask = getattr(registry.load("runtimes", runtime), "python", None)
+    found = ask() if ask else sys.executable
+    if found is None:
+        raise MissingPackage(f"the runtime '{runtime}' is not set up", f"edge-opt runtime add {runtime}")
+    return str(found)
 
 
 def _limit_s(job: Mapping[str, Any], timeout_s: float | None) -> float | None:
@@ -144,61 +163,3 @@ def _translated(error: Mapping[str, Any]) -> StepFailed | MissingPackage | RunEr
         return RunError(f"no room is left on the disk: {message}", "free some, or give another folder")
     said = {"load": "could not be loaded", "run": "could not be run"}.get(str(stage), "its worker refused the job")
     return StepFailed(f"{said}: {message}")
-
-
-@contextlib.contextmanager
-def _turn(mode: str, wait_s: float) -> Iterator[None]:
-    """A time in which a timing job is alone on this machine; other jobs share theirs, but with no timing.
-
-    By a lock on a file: it is released by the system, also when this process is killed.
-    """
-    if mode == "environment":
-        yield
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            handle = stack.enter_context(_lock_file())
-        except OSError as error:
-            _log.warning("timing without a lock, so another edge-opt may disturb it: %s", error)
-            yield
-            return
-        kind = fcntl.LOCK_EX if mode in ("time", "pair", "profile") else fcntl.LOCK_SH
-        started = time.monotonic()
-        while not _locked(handle, kind):
-            waited = time.monotonic() - started
-            if waited > wait_s:
-                raise DeviceBusy(
-                    f"another edge-opt has been measuring on this machine for over {wait_s:g} s",
-                    "wait for it to end, or end it",
-                )
-            if waited > _SAY_AFTER_S:
-                _say_once()
-            time.sleep(_POLL_S)
-        yield
-
-
-@functools.cache
-def _say_once() -> None:
-    """Say that we wait, once in a process: two runs side by side wait for each other at every job."""
-    _log.warning("waiting while another edge-opt measures on this machine; both take longer")
-
-
-@contextlib.contextmanager
-def _lock_file() -> Iterator[int]:
-    """The open lock file, which all users of this machine share. Raises OSError where there can be none."""
-    try:
-        handle = os.open(_LOCK, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        handle = os.open(_LOCK, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _locked(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -20,6 +20,7 @@ from typing import Any
 
 from edge_opt.errors import EdgeOptError, MissingPackage, OutOfMemory, RunError, StepFailed
 from edge_opt.limits import most_memory_bytes, run_limited
+from edge_opt.turns import WAIT_S, turn
 
 _FIXED = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -32,11 +33,19 @@ _LONGEST = 300
 class ProcessExecutor:
     """At most ``workers`` calls at a time. Leaving it as a context manager ends what still runs.
 
-    Without ``memory_bytes``, a call may use nine tenths of the machine's memory.
+    Without ``memory_bytes``, a call may use nine tenths of the machine's memory. Calls wait while any edge-opt on this
+    machine measures a latency, for at most ``wait_s``; the time that a call may take starts after that.
     """
 
-    def __init__(self, timeout_s: float | None = None, memory_bytes: int | None = None, workers: int = 1) -> None:
+    def __init__(
+        self,
+        timeout_s: float | None = None,
+        memory_bytes: int | None = None,
+        workers: int = 1,
+        wait_s: float = WAIT_S,
+    ) -> None:
         self._timeout_s = timeout_s
+        self._wait_s = wait_s
         self._memory_bytes = memory_bytes or most_memory_bytes()
         self._free = threading.Semaphore(workers)
         self._stop = threading.Event()
@@ -45,8 +54,8 @@ class ProcessExecutor:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """The future result of ``function(*arguments)``, both importable and picklable.
 
-        Its exception is the EdgeOptError that was raised, or a StepFailed with the last words of the library; the
-        traceback is a note of it.
+        Its exception is the EdgeOptError that was raised, a StepFailed with the last words of the library, or
+        DeviceBusy where others measure for too long; the traceback is a note of it.
         """
         call = pickle.dumps((function, arguments))  # here, so that what cannot be sent fails where it was written
         future: Future[Any] = Future()
@@ -83,7 +92,10 @@ class ProcessExecutor:
 
     def _run(self, call: bytes) -> Any:
         # what converters leave in the temporary folder goes with the call, also when it was killed
-        with tempfile.TemporaryDirectory(prefix="edge-opt-") as scratch:
+        with (
+            turn("shared", wait_s=self._wait_s, stop=self._stop),
+            tempfile.TemporaryDirectory(prefix="edge-opt-") as scratch,
+        ):
             ended = run_limited(
                 [sys.executable, "-m", "edge_opt.executors.process"],
                 stdin=call,

@@ -23,7 +23,7 @@ else:
     from environment import environment
 
 PROTOCOL = 1
-RUNTIMES = {"litert": "litert.py", "onnxruntime": "ort.py", "openvino": "ov.py"}
+RUNTIMES = {"litert": "litert.py", "onnxruntime": "ort.py", "openvino": "ov.py", "tflite-runtime": "tfl.py"}
 _MODES = {"time": modes.time_one, "pair": modes.pair, "predict": modes.predict, "describe": modes.describe}
 _ARTIFACTS = {"time": 1, "pair": 2, "predict": 1, "describe": 1}
 _FILES = {"time": (), "pair": (), "predict": ("inputs", "outputs")}

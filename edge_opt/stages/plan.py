@@ -74,7 +74,10 @@ def _each_way(recipe: Recipe, target: Target, isa: Collection[str], source: Sour
 
 def installed(runtime: str) -> bool:
     """Whether a package of ``runtime`` can be found; that it works is shown by loading an artifact."""
-    return any(find_spec(package.partition(".")[0]) for package in registry.load("runtimes", runtime).PACKAGES)
+    module = registry.load("runtimes", runtime)
+    if hasattr(module, "python"):  # it may have an environment of its own
+        return module.python() is not None
+    return any(find_spec(package.partition(".")[0]) for package in module.PACKAGES)
 
 
 def absent(target: Target) -> tuple[Finding, ...]:
@@ -84,7 +87,9 @@ def absent(target: Target) -> tuple[Finding, ...]:
             code="EO501",
             level="warning",
             message=f"the runtime '{name}' is not installed; nothing is tried on it",
-            hint="pip install 'edge-opt[all]'",
+            hint=f"edge-opt runtime add {name}"
+            if hasattr(registry.load("runtimes", name), "python")
+            else "pip install 'edge-opt[all]'",
         )
         for name in target.runtimes
         if not installed(name) and set(registry.load("runtimes", name).FORMATS) & set(target.formats)

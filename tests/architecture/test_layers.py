@@ -21,6 +21,7 @@ FLOORS = {
     "stats": 2,
     "registry": 2,
     "limits": 2,
+    "turns": 2,
     "inputs": 3,
     "nets": 3,
     "frontends": 4,

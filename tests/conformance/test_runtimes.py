@@ -25,7 +25,8 @@ def session(name: str, form: str, options: dict[str, str] | None = None, threads
     if form not in tiny.FILES:
         pytest.skip(f"tests/fixtures has no model in the format '{form}': add one to run this")
     if not any(find_spec(package) for package in runtime.PACKAGES):
-        pytest.skip(f"{name} is not installed: install {runtime.PACKAGES[0]}")
+        how = "tests/e2e/test_tflite_runtime.py runs it there" if hasattr(runtime, "python") else "install it"
+        pytest.skip(f"{name} is not in this environment: {how} ({runtime.PACKAGES[0]})")
     return runtime.open(str(tiny.FILES[form]), threads, options or {})
 
 

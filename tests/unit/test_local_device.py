@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_opt import registry
+from edge_opt import registry, turns
 from edge_opt.devices import local
 from edge_opt.devices.local import LocalDevice
 from edge_opt.errors import Crashed, DeviceBusy, MissingPackage, OutOfMemory, RunError, StepFailed, TimedOut
@@ -26,7 +24,7 @@ Job = Callable[..., dict[str, Any]]
 @pytest.fixture(autouse=True)
 def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lock of our own, so that these tests neither wait for measurements nor hold them up."""
-    monkeypatch.setattr(local, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(turns, "_ROOM", tmp_path / "lock")
     return tmp_path / "lock"
 
 
@@ -135,23 +133,6 @@ def test_the_worker_does_not_see_what_the_shell_sets_for_others(monkeypatch: pyt
     assert seen["ONEDNN_MAX_CPU_ISA"] == "AVX2"
 
 
-def test_timing_waits_for_another_timing_and_says_so(
-    own_lock: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, bad_day: Job
-) -> None:
-    monkeypatch.setattr(local, "_SAY_AFTER_S", 0.05)
-    local._say_once.cache_clear()
-    done = threading.Event()
-    with own_lock.open("w") as other, caplog.at_level(logging.WARNING):
-        fcntl.flock(other, fcntl.LOCK_EX)
-        thread = threading.Thread(target=lambda: (LocalDevice().run(bad_day("behave")), done.set()))
-        thread.start()
-        assert not done.wait(1)
-        fcntl.flock(other, fcntl.LOCK_UN)
-        assert done.wait(60)
-        thread.join()
-    assert "waiting while another edge-opt measures" in caplog.text
-
-
 def test_waiting_for_ever_is_an_error(own_lock: Path, bad_day: Job) -> None:
     with own_lock.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -175,19 +156,54 @@ def test_describing_the_machine_waits_for_nobody(own_lock: Path) -> None:
         assert LocalDevice(wait_s=0.1).run({"protocol": 1, "mode": "environment"})["environment"]
 
 
-def test_without_a_place_for_the_lock_it_measures_and_warns(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path, bad_day: Job
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """A function that lets a runtime say which interpreter has it."""
+    monkeypatch.setitem(registry.TABLES["runtimes"], "misbehaving", "tests.fixtures.misbehaving")  # type: ignore[arg-type]
+    registry._table.cache_clear()
+
+    def says(python: Path | None) -> None:
+        monkeypatch.setattr("tests.fixtures.misbehaving.python", lambda: python, raising=False)
+
+    return says
+
+
+def test_a_runtime_with_an_environment_of_its_own_is_run_there_without_our_packages(
+    elsewhere: Callable[..., None], bad_day: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_LOCK", tmp_path / "no such folder" / "lock")
-    with caplog.at_level(logging.WARNING):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nprintf \'{"protocol": 1, "path": "%s", "worker": "%s"}\' "$PYTHONPATH" "$1"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", "/ours")
+    elsewhere(python)
+    answer = LocalDevice().run(bad_day("behave"))
+    assert answer["path"] == ""
+    assert answer["worker"].endswith("runtimes/worker.py")
+
+
+def test_a_runtime_whose_environment_is_not_set_up_is_said_with_the_command_that_does_it(
+    elsewhere: Callable[..., None], bad_day: Job
+) -> None:
+    elsewhere(None)
+    with pytest.raises(MissingPackage, match="'misbehaving' is not set up") as caught:
         LocalDevice().run(bad_day("behave"))
-    assert "timing without a lock" in caplog.text
+    assert caught.value.hint == "edge-opt runtime add misbehaving"
+
+
+def test_runtimes_of_two_environments_do_not_share_a_process(
+    elsewhere: Callable[..., None], bad_day: Job, tmp_path: Path
+) -> None:
+    elsewhere(tmp_path / "python")
+    job = bad_day("behave", "pair")
+    job["artifacts"].append({"path": str(tiny.FILES["tflite"]), "runtime": "litert"})
+    with pytest.raises(StepFailed, match="misbehaving and litert have environments of their own"):
+        LocalDevice().run(job)
 
 
 def test_when_the_parent_is_killed_no_worker_stays_behind(tmp_path: Path, own_lock: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from edge_opt import registry; from edge_opt.devices import local\n"
-        "from edge_opt.devices.local import LocalDevice; local._LOCK = Path(sys.argv[2])\n"
+        "import sys; from pathlib import Path; from edge_opt import registry, turns\n"
+        "from edge_opt.devices.local import LocalDevice; turns._ROOM = Path(sys.argv[2])\n"
         "registry.TABLES['runtimes']['misbehaving'] = 'tests.fixtures.misbehaving'\n"
         "one = {'path': sys.argv[1], 'runtime': 'misbehaving', 'options': {'on run': 'spawn'}}\n"
         "LocalDevice().run({'protocol': 1, 'mode': 'time', 'artifacts': [one]})"
