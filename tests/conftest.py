@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 # before any test imports a framework, and inherited by the processes that tests start
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ["EDGE_OPT_CACHE"] = "off"  # nothing that a test makes is taken from, or left in, the cache of its user
 
 settings.register_profile("edge-opt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("edge-opt")

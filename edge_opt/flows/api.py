@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
@@ -23,11 +24,11 @@ from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.store import Run, parse, read_json
+from edge_opt.store import Run, cache_folder, parse, read_json
 from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Goal, Outline, Recipe, Report, Step, Target, Watch
 
 _STEP_TIMEOUT_S = 1800.0
-_WORKERS = 2  # a conversion keeps about one core busy, and TensorFlow takes a gigabyte
+_MOST_JOBS = 2  # by default: a conversion keeps about one core busy, and TensorFlow takes a gigabyte
 
 
 def _silent(_: Outline | Step | Finding) -> None:
@@ -49,6 +50,8 @@ def optimize(
     max_memory: str = "",
     rounds: int = 10,
     seed: int = 0,
+    jobs: int = 0,
+    use_cache: bool = True,
     allow_code: bool = False,
     resume: bool = False,
     overwrite: bool = False,
@@ -57,8 +60,8 @@ def optimize(
 ) -> Report:
     """The report of ``recipes`` (by default all), tried on ``target``; limits carry units: ``"1pp"``, ``"40ms"``.
 
-    ``threads=0`` takes the target's first choice. The run folder ``output`` holds the artifacts, the report and the
-    bundle. Raises EdgeOptError.
+    ``threads=0`` takes the target's first choice, ``jobs=0`` runs two conversions or evaluations side by side where
+    there are two cores. The run folder ``output`` holds the artifacts, the report and the bundle. Raises EdgeOptError.
     """
     profile = _budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
     if goal not in get_args(Goal):
@@ -76,12 +79,14 @@ def optimize(
         goal=goal,
         seed=seed,
         protocol=Protocol(rounds=rounds),
+        jobs=jobs or most_jobs(),
+        cache=cache_folder(os.environ) if use_cache else None,
         allow_code=allow_code,
         resume=resume,
         overwrite=overwrite,
         command=command,
     )
-    with closing(executor()) as workers:
+    with closing(executor(request.jobs)) as workers:
         return pipeline.optimize(request, device=device(profile), executor=workers, watch=watch)
 
 
@@ -94,6 +99,8 @@ def convert(
     output: str | Path = ".",
     target: str = "host",
     seed: int = 0,
+    jobs: int = 0,
+    use_cache: bool = True,
     allow_code: bool = False,
     watch: Watch = _silent,
 ) -> Converted:
@@ -103,7 +110,8 @@ def convert(
         if name not in registry.names("exporters"):
             raise UnknownName.among("format", name, registry.names("exporters"))
     profile = replace(profile, formats=tuple(to) or profile.formats)
-    with temporary() as run, closing(executor()) as workers:  # in this order: the workers end before their folder goes
+    # in this order: the workers end before their folder goes
+    with temporary() as run, closing(executor(jobs or most_jobs())) as workers:
         return make_artifacts(
             Path(model),
             _recipes(recipes),
@@ -112,6 +120,7 @@ def convert(
             data_path=Path(data) if data else None,
             seed=seed,
             allow_code=allow_code,
+            cache=cache_folder(os.environ) if use_cache else None,
             run=run,
             device=device(profile),
             executor=workers,
@@ -220,10 +229,16 @@ def device(target: Target) -> registry.Device:
     return found
 
 
-def executor() -> registry.Executor:
-    """Where conversions and other heavy work run."""
-    found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, workers=_WORKERS)
+def executor(jobs: int = 1) -> registry.Executor:
+    """Where conversions and other heavy work run, so many at a time."""
+    found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, workers=jobs)
     return found
+
+
+def most_jobs() -> int:
+    """How many jobs run side by side where nobody says it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_JOBS, cores)
 
 
 def _recipes(names: Sequence[str]) -> tuple[Recipe, ...]:

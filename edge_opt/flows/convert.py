@@ -12,11 +12,12 @@ import numpy as np
 from edge_opt import registry
 from edge_opt.errors import DataError, MissingPackage
 from edge_opt.flows.prepare import asking, classes_of, contract_of, counting, frontend_of, read_data
+from edge_opt.flows.workbench import origin
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.stages import plan
-from edge_opt.stages.optimize import begin, finish
-from edge_opt.store import Run, room
+from edge_opt.stages.optimize import Start, begin, finish
+from edge_opt.store import Cache, Run, room
 from edge_opt.types import Artifact, Candidate, Failure, Finding, Model, Recipe, Source, SourceKind, Step, Target, Watch
 
 
@@ -39,6 +40,7 @@ def make_artifacts(
     data_path: Path | None,
     seed: int,
     allow_code: bool,
+    cache: Path | None = None,
     run: Run,
     device: registry.Device,
     executor: registry.Executor,
@@ -46,8 +48,9 @@ def make_artifacts(
 ) -> Converted:
     """The artifacts of ``recipes`` in the target's formats, written to ``output`` as ``MODEL.RECIPE[.VARIANT].SUFFIX``.
 
-    ``run`` holds what only the work needs. Raises DataError where a static recipe has no data to be calibrated on,
-    InputError for a recipe that no format has, and MissingPackage where no runtime of those formats is installed.
+    ``run`` holds what only the work needs, ``cache`` the artifacts of other runs. Raises DataError where a static
+    recipe has no data to be calibrated on, InputError for a recipe that no format has, and MissingPackage where no
+    runtime of those formats is installed.
     """
     static = next((one.name for one in recipes if one.quantization.mode == "static"), None)
     if static and data_path is None:
@@ -66,12 +69,14 @@ def make_artifacts(
         calibration, findings = _noise(model, run, seed), tuple[Finding, ...]()
     else:
         calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
-    begun = [begin(one, source, calibration, run, executor) for one in candidates]
+    kept = Cache(cache, watch) if cache else None
+    start = Start(model=model, source=source, calibration=calibration, origin=origin(), cache=kept)
+    begun = [begin(one, start, run, executor) for one in candidates]
     made: list[Artifact] = []
     failures: list[Failure] = []
     for done, (one, export) in enumerate(zip(candidates, begun, strict=True)):
         watch(Step(stage="convert", what=one.export_id, done=done, total=len(candidates)))
-        outcome = finish(one, export, model, calibration, run, device)
+        outcome = finish(one, export, start, run, device)
         if isinstance(outcome, Failure):
             failures.append(outcome)
         else:

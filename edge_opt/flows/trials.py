@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import as_completed
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
@@ -20,28 +23,42 @@ Failures = tuple[Failure, ...]
 
 def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, Artifact], Failures]:
     """The artifact of each candidate, by id; candidates that run the same file share its export, not its load test."""
-    run, given = bench.run, bench.given
-    begun = {}
-    for one in candidates:
-        if one.export_id not in begun and not run.finished(f"export {one.export_id}"):
-            begun[one.export_id] = begin(one, given.source, given.calibration, run, bench.executor)
+    exports = _exported(bench, candidates)
+    found = {one.id: exports[one.export_id] for one in candidates}
+    exported = {id: one for id, one in found.items() if isinstance(one, Exported)}
+    unmade = {id: one for id, one in found.items() if isinstance(one, Failure)}
 
     def work(one: Candidate) -> Artifact | Failure:
-        try:
-            exported = run.once(
-                f"export {one.export_id}", Exported | Failure, lambda: collect(one, begun[one.export_id], run)
-            )
-            if isinstance(exported, Failure):
-                return exported
-            return run.once(
-                f"load {one.id}",
-                Artifact | Failure,
-                lambda: load(one, exported, given.model, given.calibration, run, bench.device),
-            )
-        except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
-            return failure(one, "export", error)
+        given = bench.given
+        return load(one, exported[one.id], given.model, given.calibration, bench.run, bench.device)
 
-    return _each(bench, "optimize", candidates, work)
+    sound = [one for one in candidates if one.id in exported]
+    made, unloaded = _each(bench, "load", sound, lambda one: f"load {one.id}", Artifact | Failure, work)
+    return made, _needed(bench, candidates, {**unmade, **unloaded})
+
+
+def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Exported | Failure]:
+    """What became of every export, by its id; several run side by side, each is kept as it ends."""
+    run = bench.run
+    exports = {one.export_id: one for one in reversed(candidates)}  # of several, in the name of the first
+    begun = {
+        begin(one, bench.start, run, bench.executor): one
+        for one in candidates
+        if one is exports[one.export_id] and not run.finished(f"export {one.export_id}")
+    }
+    missing: dict[str, Failure] = {}
+    waiting = [one.export_id for one in begun.values()]
+    tell = _teller(bench, "optimize", waiting)
+    for future in as_completed(begun):
+        one = begun[future]
+        try:
+            run.append(f"export {one.export_id}", collect(one, future, bench.start, run))
+        except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
+            missing[one.export_id] = failure(one, "export", error)
+        tell(one.export_id)
+    return {
+        name: missing[name] if name in missing else run.known(f"export {name}", Exported | Failure) for name in exports
+    }
 
 
 def assess(
@@ -50,22 +67,25 @@ def assess(
     """The accuracy of every artifact on the selection split, by id."""
 
     def work(one: Candidate) -> Accuracy | Failure:
-        return bench.run.once(f"evaluate {one.id} on selection", Accuracy | Failure, lambda: tried(one))
-
-    def tried(one: Candidate) -> Accuracy | Failure:
         try:
             return accuracy_of(bench, _entry(bench, one, artifacts[one.id]), "selection")
         except StepFailed as error:  # nothing else is a property of the artifact
             return failure(one, "evaluate", error)
 
-    return _each(bench, "evaluate", [one for one in candidates if one.id in artifacts], work)
+    made = [one for one in candidates if one.id in artifacts]
+    accuracies, unanswering = _each(
+        bench, "evaluate", made, lambda one: f"evaluate {one.id} on selection", Accuracy | Failure, work
+    )
+    return accuracies, _needed(bench, candidates, unanswering)
 
 
 def accuracy_of(bench: Workbench, entry: Entry, split: Split) -> Accuracy:
     """Top-1 of one artifact on a split; on the selection also the distance to the framework's own outputs."""
     given = bench.given
     samples = given.splits.selection if split == "selection" else given.splits.certification
-    outputs = evaluate(entry, given.inputs(split, bench.run), bench.run.scratch("outputs.npy"), bench.device)
+    # a file of its own: others are evaluated at the same time
+    answers = bench.run.scratch("-".join(("outputs", entry.path.parent.name, entry.runtime, *entry.options.values())))
+    outputs = evaluate(entry, given.inputs(split, bench.run), answers.with_suffix(".npy"), bench.device)
     return score(
         outputs, samples.labels, given.summary.classes, split, given.reference if split == "selection" else None
     )
@@ -100,7 +120,7 @@ def measure(
         for name, why in broken.items()
         if name in sound
     )
-    return dict(measured), _needed(bench, failures)
+    return dict(measured), _needed(bench, candidates, {one.id: one for one in failures})
 
 
 def judge(
@@ -154,24 +174,61 @@ def _entry(bench: Workbench, candidate: Candidate, artifact: Artifact) -> Entry:
 
 
 def _each(
-    bench: Workbench, stage: str, candidates: Sequence[Candidate], work: Callable[[Candidate], T | Failure]
-) -> tuple[dict[str, T], Failures]:
-    """``work`` for every candidate, told to the watcher; what came out by id, and what broke under its own id."""
-    made: dict[str, T] = {}
-    failures: list[Failure] = []
-    for done, one in enumerate(candidates):
-        bench.watch(Step(stage=stage, what=one.id, done=done, total=len(candidates)))
-        outcome = work(one)
-        if isinstance(outcome, Failure):
-            failures.append(replace(outcome, id=one.id))
+    bench: Workbench,
+    stage: Literal["load", "evaluate"],
+    candidates: Sequence[Candidate],
+    key: Callable[[Candidate], str],
+    kind: Any,
+    work: Callable[[Candidate], T | Failure],
+) -> tuple[dict[str, T], dict[str, Failure]]:
+    """``work`` for every candidate, several side by side; what came out, and what broke, by id.
+
+    What is finished in the journal under its ``key`` is not repeated, and the rest is written there as it ends. The
+    order of what comes out is that of the candidates, however they ended.
+    """
+    run = bench.run
+    by_id = {one.id: one for one in candidates if not run.finished(key(one))}
+    outcomes: dict[str, T | Failure] = {}
+    tell = _teller(bench, stage, list(by_id))
+
+    def attempt(one: Candidate) -> T | Failure | MissingPackage:
+        try:
+            return work(one)
+        except MissingPackage as error:
+            return error
+
+    for name, outcome in as_they_end({id: partial(attempt, one) for id, one in by_id.items()}, bench.request.jobs):
+        if isinstance(outcome, MissingPackage):  # not in the journal: once it is installed, --resume shall try again
+            outcomes[name] = failure(by_id[name], stage, outcome)
         else:
-            made[one.id] = outcome
-    return made, _needed(bench, tuple(failures))
+            run.append(key(by_id[name]), outcome)
+        tell(name)
+    found = {one.id: outcomes[one.id] if one.id in outcomes else run.known(key(one), kind) for one in candidates}
+    return (
+        {id: one for id, one in found.items() if not isinstance(one, Failure)},
+        {id: one for id, one in found.items() if isinstance(one, Failure)},
+    )
 
 
-def _needed(bench: Workbench, failures: Failures) -> Failures:
-    """``failures`` as they are. Raises StepFailed where the baseline is among them: nothing can be compared then."""
-    for one in failures:
-        if one.id == bench.baseline.id:
-            raise StepFailed(f"the baseline '{one.id}' failed at {one.stage}: {one.message}", one.hint)
-    return failures
+def _teller(bench: Workbench, stage: str, waiting: list[str]) -> Callable[[str], None]:
+    """A function that tells the watcher of each job that has ended; that the first has begun is told at once."""
+    left = list(waiting)
+
+    def tell(ended: str) -> None:
+        left.remove(ended)
+        if left:
+            bench.watch(Step(stage=stage, what=left[0], done=len(waiting) - len(left), total=len(waiting)))
+
+    if left:
+        bench.watch(Step(stage=stage, what=left[0], done=0, total=len(waiting)))
+    return tell
+
+
+def _needed(bench: Workbench, candidates: Sequence[Candidate], failures: Mapping[str, Failure]) -> Failures:
+    """The failures, each under its own id, in the order of the candidates.
+
+    Raises StepFailed where the baseline is among them: nothing can be compared then.
+    """
+    if one := failures.get(bench.baseline.id):
+        raise StepFailed(f"the baseline '{bench.baseline.id}' failed at {one.stage}: {one.message}", one.hint)
+    return tuple(replace(failures[one.id], id=one.id) for one in candidates if one.id in failures)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from edge_opt.flows.prepare import Prepared, frontend_of, prepare
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.store import Run, dump, parse_answer
-from edge_opt.types import Candidate, Effort, Entry, Environment, Goal, Recipe, SourceKind, Target, Trial, Watch
+from edge_opt.stages.optimize import Start
+from edge_opt.store import Cache, Run, dump, parse_answer
+from edge_opt.types import Budget, Candidate, Effort, Entry, Environment, Goal, Recipe, SourceKind, Target, Trial, Watch
 
 PACKAGES = (
     "edge-opt",
     "tensorflow",
     "keras",
+    "tf-keras",
     "ai-edge-litert",
+    "ai-edge-quantizer",
     "onnx",
     "onnxruntime",
     "openvino",
@@ -47,6 +51,7 @@ class Request:
     effort: Effort = "standard"
     time_limit_s: float | None = None
     jobs: int = 1  # conversions and evaluations side by side
+    cache: Path | None = None  # where artifacts are shared with other runs
     seed: int = 0
     protocol: Protocol = field(default_factory=Protocol)
     allow_code: bool = False
@@ -55,13 +60,21 @@ class Request:
     command: str = ""
 
     def identity(self) -> dict[str, Any]:
-        """What a run must share with this request to be resumed by it; its files are compared by their contents."""
+        """What a run must share with this request to be resumed by it, by the option that says it.
+
+        Its files are compared by their contents.
+        """
+        budget = self.target.budget
         return {
-            "target": self.target,
-            "recipes": self.recipes,
-            "threads": self.threads,
-            "seed": self.seed,
-            "protocol": self.protocol,
+            "--target": replace(self.target, budget=Budget()),
+            "--max-drop": budget.max_drop,
+            "--max-latency": budget.max_latency_ns,
+            "--max-size": budget.max_size_bytes,
+            "--max-memory": budget.max_memory_bytes,
+            "--recipe": self.recipes,
+            "--threads": self.threads,
+            "--seed": self.seed,
+            "--rounds": self.protocol,
         }
 
 
@@ -71,6 +84,7 @@ class Workbench:
 
     request: Request
     given: Prepared
+    start: Start
     run: Run
     device: registry.Device
     executor: registry.Executor
@@ -114,6 +128,13 @@ def _prepared(
     return Workbench(
         request=request,
         given=given,
+        start=Start(
+            model=given.model,
+            source=given.source,
+            calibration=given.calibration,
+            origin=origin(),
+            cache=Cache(request.cache, watch) if request.cache else None,
+        ),
         run=run,
         device=device,
         executor=executor,
@@ -133,6 +154,11 @@ def installed() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def origin() -> dict[str, str]:
+    """What decides, besides model, recipe and data, which bytes a conversion writes."""
+    return {**installed(), "python": platform.python_version(), "machine": platform.machine()}
 
 
 def _contents(given: Prepared, machine: Environment) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import shutil
+import sys
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import numpy as np
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.store import Run, Stored, parse_answer
+from edge_opt.store import Cache, Run, Stored, parse_answer, room
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, Source, TensorSpec
 
 
@@ -24,16 +28,83 @@ class Exported:
     stored: Stored
 
 
-def begin(
-    candidate: Candidate, source: Source, calibration: Path, run: Run, executor: registry.Executor
-) -> Future[Path]:
-    """Start the export in a process of its own; the future holds the file the runtime opens, in the scratch folder."""
-    built = run.scratch(candidate.export_id.replace("/", "-"))
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What all exports of a run start from.
+
+    ``cache`` may hold artifacts of other runs that started from the very same: ``origin`` names everything that decides
+    what is written and that no recipe says, as versions of packages.
+    """
+
+    model: Model
+    source: Source
+    calibration: Path
+    origin: Mapping[str, str] = field(default_factory=dict)
+    cache: Cache | None = None
+
+    @functools.cached_property
+    def samples_sha256(self) -> str:
+        """The hash of the calibration samples."""
+        return _content(self.calibration)
+
+
+def begin(candidate: Candidate, start: Start, run: Run, executor: registry.Executor) -> Future[Path]:
+    """Start the export in a process of its own; the future holds the file the runtime opens, in the scratch folder.
+
+    Where the cache holds the artifact, it is there at once.
+    """
+    built = run.scratch(file_name(candidate.export_id))
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir()
+    if start.cache:
+        with room(run.folder):
+            opened = start.cache.take(_made_from(candidate, start), built)
+        if opened:
+            taken: Future[Path] = Future()
+            taken.set_result(built / opened)
+            return taken
     return executor.submit(
-        _export, candidate.format, source, candidate.recipe.quantization, candidate.variant, calibration, built
-    )
+        _export, candidate.format, start.source, candidate.recipe.quantization, candidate.variant, start.calibration,
+        built,
+    )  # fmt: skip
+
+
+def _made_from(candidate: Candidate, start: Start) -> dict[str, Any]:
+    """Everything that decides what the export of ``candidate`` writes; samples only where the recipe looks at them."""
+    static = candidate.recipe.quantization.mode == "static"
+    return {
+        "model": start.model.sha256,
+        "source": start.source.kind,
+        "quantization": candidate.recipe.quantization,
+        "passes": candidate.recipe.passes,
+        "format": candidate.format,
+        "variant": candidate.variant,
+        "calibration": start.samples_sha256 if static else "",
+        **start.origin,
+        **_code(candidate.format),
+    }
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def _code(format: str) -> dict[str, str]:
+    """The hashes of the modules that convert: a checkout changes more often than its version does."""
+    exporter = sys.modules[type(registry.load("exporters", format)).__module__]
+    folder = Path(__file__).resolve().parent.parent
+    ours = [path for part in ("exporters", "frontends", "nets") for path in sorted((folder / part).rglob("*.py"))]
+    return {
+        **{path.relative_to(folder).as_posix(): _content(path) for path in ours},
+        "exporter": _content(Path(str(exporter.__file__))),  # which may be another package's
+    }
+
+
+def file_name(id: str) -> str:
+    """The id of a candidate or an export as the name of a file."""
+    return id.replace("/", "-")
 
 
 def _export(
@@ -45,20 +116,20 @@ def _export(
 
 
 def finish(
-    candidate: Candidate, export: Future[Path], model: Model, calibration: Path, run: Run, device: registry.Device
+    candidate: Candidate, export: Future[Path], start: Start, run: Run, device: registry.Device
 ) -> Artifact | Failure:
     """The artifact, moved to its place and loaded once by its runtime; a Failure where either went wrong."""
     try:
-        exported = collect(candidate, export, run)
+        exported = collect(candidate, export, start, run)
         if isinstance(exported, Failure):
             return exported
-        return load(candidate, exported, model, calibration, run, device)
+        return load(candidate, exported, start.model, start.calibration, run, device)
     except MissingPackage as error:
         return failure(candidate, "export", error)
 
 
-def collect(candidate: Candidate, export: Future[Path], run: Run) -> Exported | Failure:
-    """What the exporter wrote, moved to its place; a Failure in its own words.
+def collect(candidate: Candidate, export: Future[Path], start: Start, run: Run) -> Exported | Failure:
+    """What the exporter wrote, moved to its place, and kept in the cache; a Failure in its own words.
 
     Raises MissingPackage and RunError: an installation and a disk are no property of the candidate, and can be mended.
     """
@@ -66,6 +137,8 @@ def collect(candidate: Candidate, export: Future[Path], run: Run) -> Exported | 
         opened = export.result()
     except (StepFailed, InputError) as error:
         return failure(candidate, "export", error)
+    if start.cache:
+        start.cache.keep(_made_from(candidate, start), opened.parent, opened.name)
     return Exported(opened=opened.name, stored=run.adopt(opened.parent))
 
 
@@ -99,7 +172,8 @@ def load(
 
 def _load(candidate: Candidate, opened: Path, calibration: Path, run: Run, device: registry.Device) -> dict[str, Any]:
     """The worker's answer to running two samples: many converters write files that no runtime accepts."""
-    few = run.scratch("load-test.npy")
+    name = file_name(candidate.id)  # others may be loaded at the same time
+    few = run.scratch(f"load-test-{name}.npy")
     np.save(few, np.load(calibration, mmap_mode="r")[:2])
     job = {
         "protocol": 1,
@@ -107,7 +181,7 @@ def _load(candidate: Candidate, opened: Path, calibration: Path, run: Run, devic
         "artifacts": [Entry(path=opened, runtime=candidate.runtime, options=candidate.options).job()],
         "threads": 1,
         "inputs": str(few.resolve()),
-        "outputs": str(run.scratch("load-test-outputs.npy").resolve()),
+        "outputs": str(run.scratch(f"load-test-outputs-{name}.npy").resolve()),
     }
     return device.run(job)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from edge_opt.store.cache import Cache, cache_folder
 from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear, measure, read_json, room
 from edge_opt.store.nouns import dump, parse, parse_answer
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Cache",
     "Run",
     "Stored",
+    "cache_folder",
     "clear",
     "dump",
     "measure",

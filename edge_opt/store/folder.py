@@ -107,6 +107,7 @@ class Run:
                 "give the same again, or another -o for a new run",
             )
         self._jobs = jobs
+        _sweep(self.folder)
         if not jobs:  # also where a run ended at once: a mistyped path must not block the folder
             with room(self.folder, self._no_room):
                 os.truncate(self._journal, 0)  # first, so that no journal speaks of artifacts that are gone
@@ -135,6 +136,10 @@ class Run:
     def finished(self, key: str) -> bool:
         """Whether the journal holds ``key``."""
         return key in self._jobs
+
+    def known(self, key: str, kind: Any, otherwise: Any = None) -> Any:
+        """The finished result of ``key``, a ``kind``; ``otherwise`` where it is not finished."""
+        return parse(kind, self._jobs[key]) if key in self._jobs else otherwise
 
     def append(self, key: str, result: Any) -> None:
         """Write that ``key`` is finished, and its result, to the disk."""
@@ -221,6 +226,12 @@ def _locked(folder: Path) -> int:
     except OSError as error:  # some network file systems know no locks
         _log.warning("'%s' cannot be locked, so do not start a second run in it: %s", folder, error)
     return handle
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed run left half done; nothing that is finished lies there."""
+    for path in (folder / "scratch", *folder.glob(".bundle.*.partial")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def clear(folder: Path) -> None:

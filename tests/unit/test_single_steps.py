@@ -87,7 +87,7 @@ def test_a_runtime_that_is_not_installed_is_not_mistaken_for_a_recipe_that_does_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.installed(monkeypatch)
-    monkeypatch.setattr(plan, "installed", lambda name: False)
+    monkeypatch.setattr("edge_opt.stages.plan.existing.installed", lambda name: False)
     with pytest.raises(MissingPackage, match="no runtime of 'host' that loads tflite is installed"):
         convert(tmp_path)
 
@@ -195,7 +195,7 @@ def test_an_interrupted_conversion_ends_its_processes_before_their_folder_goes(
         folders.append(run.folder)
         raise interrupt("stop")
 
-    monkeypatch.setattr(api, "executor", Workers)
+    monkeypatch.setattr(api, "executor", lambda jobs: Workers())
     monkeypatch.setattr(api, "make_artifacts", interrupted)
     with pytest.raises(interrupt):
         api.convert(tmp_path / "model.keras")
