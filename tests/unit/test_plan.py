@@ -52,7 +52,7 @@ def test_the_runtimes_that_are_not_installed_are_named_only_where_they_would_loa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     absent: Callable[[str], bool] = lambda name: name == "litert"  # noqa: E731
-    monkeypatch.setattr(plan, "installed", absent)
+    monkeypatch.setattr("edge_opt.stages.plan.existing.installed", absent)
     assert [finding.code for finding in plan.absent(HOST)] == ["EO501", "EO501"]
     assert not plan.absent(replace(HOST, formats=("tflite",)))
 

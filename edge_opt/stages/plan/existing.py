@@ -1,4 +1,4 @@
-"""Which candidates to try next, and what the work will cost before it starts."""
+"""Which candidates exist: every format, variant, runtime and execution option of a recipe on a target."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from importlib.util import find_spec
 from edge_opt import registry
 from edge_opt.errors import InputError
 from edge_opt.inputs import recipes as known
-from edge_opt.types import Candidate, Finding, Model, Outline, Recipe, SourceKind, Target
-
-# Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
-_EXPORT_S = {"tflite": 8.0, "onnx": 5.0, "openvino": 4.0}
-_PROCESS_S = 0.5
-_MACS_PER_S = 4e9
-_LOOKS = 2  # at the certification split: the baseline and, mostly, the first choice
-_PAIRS, _PAIR_PROCESSES, _PAIR_S = 3, 6, 0.5  # near ties and the winner; each process holds two artifacts
-_SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
+from edge_opt.types import Candidate, Finding, Quantization, Recipe, SourceKind, Target
 
 
 def baseline(target: Target, isa: Collection[str], source: SourceKind) -> Candidate:
@@ -47,7 +39,7 @@ def plan(
 def check(recipes: Sequence[Recipe], target: Target, source: SourceKind) -> None:
     """Nothing; raises InputError for a recipe that none of the target's formats has."""
     for one in recipes:
-        if not any(registry.load("exporters", name).variants(one.quantization, source) for name in target.formats):
+        if not any(stored(name, one.quantization, source) for name in target.formats):
             raise InputError(
                 f"the recipe '{one.name}' does not exist in {' or '.join(target.formats)}",
                 "'edge-opt recipes' shows which format has which recipe",
@@ -59,9 +51,15 @@ def ways(recipe: Recipe, target: Target, isa: Collection[str], source: SourceKin
     return tuple(_each_way(recipe, target, isa, source))
 
 
+def stored(format: str, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
+    """The variants in which ``format`` stores ``quantization``; none where it cannot."""
+    found: tuple[str, ...] = registry.load("exporters", format).variants(quantization, source)
+    return found
+
+
 def _each_way(recipe: Recipe, target: Target, isa: Collection[str], source: SourceKind) -> Iterator[Candidate]:
     for format in target.formats:
-        for variant in registry.load("exporters", format).variants(recipe.quantization, source):
+        for variant in stored(format, recipe.quantization, source):
             for name in target.runtimes:
                 runtime = registry.load("runtimes", name)
                 if format not in runtime.FORMATS or not installed(name):
@@ -93,33 +91,4 @@ def absent(target: Target) -> tuple[Finding, ...]:
         )
         for name in target.runtimes
         if not installed(name) and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
-    )
-
-
-def outline(
-    candidates: Sequence[Candidate],
-    model: Model,
-    samples: int,
-    sample_bytes: int,
-    rounds: int,
-    certification: int = 0,
-) -> Outline:
-    """What trying ``candidates`` will take from here on, the model and the data being prepared.
-
-    ``samples`` inputs of ``sample_bytes`` are evaluated for each, ``certification`` inputs for the chosen ones.
-    """
-    exports = {one.export_id: _EXPORT_S.get(one.format, 8.0) for one in candidates}
-    float_s = model.macs / _MACS_PER_S
-    inference_s = [
-        float_s * (_SLOWEST_KERNELS if one.recipe.quantization.activation_bits == 16 and one.format == "tflite" else 1)
-        for one in candidates
-    ]
-    evaluate_s = sum(_PROCESS_S + samples * seconds for seconds in inference_s)
-    measure_s = rounds * sum(_PROCESS_S + max(0.2, 20 * seconds) for seconds in inference_s)
-    certify_s = _LOOKS * (_PROCESS_S + certification * float_s)
-    pair_s = _PAIRS * _PAIR_PROCESSES * 2 * (_PROCESS_S + max(_PAIR_S / 2, 30 * float_s)) if rounds else 0.0
-    return Outline(
-        candidates=tuple(one.id for one in candidates),
-        seconds=sum(exports.values()) + evaluate_s + measure_s + certify_s + pair_s,
-        disk_bytes=len(exports) * model.size_bytes + (samples + certification) * sample_bytes,
     )

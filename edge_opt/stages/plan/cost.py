@@ -1,0 +1,110 @@
+"""What candidates take, in seconds: rough at first, and better once jobs of the same run have been timed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge_opt.types import Candidate, Model, Outline
+
+# Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
+_EXPORT_S = {"tflite": 8.0, "onnx": 5.0, "openvino": 4.0}
+_PROCESS_S = 0.5
+_MACS_PER_S = 4e9
+_LOOKS = 2  # at the certification split: the baseline and, mostly, the first choice
+_PAIRS, _PAIR_PROCESSES, _PAIR_S = 3, 6, 0.5  # near ties and the winner; each process holds two artifacts
+_SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
+_PUBLISH_S = 5.0  # the report with its picture, and the bundle
+STAGES = ("optimize", "evaluate", "benchmark")  # of a wave, by the names that the watcher is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How large the job is; ``float_ns`` is the latency of the baseline once it is known."""
+
+    model: Model
+    selection: int
+    certification: int
+    rounds: int
+    float_ns: float | None = None
+    factors: Mapping[str, float] = field(default_factory=dict)  # by stage: how much longer it took than was thought
+
+    @property
+    def float_s(self) -> float:
+        """The seconds of one inference in float32."""
+        return self.float_ns / 1e9 if self.float_ns is not None else self.model.macs / _MACS_PER_S
+
+
+def price(candidate: Candidate, scale: Scale) -> dict[str, float]:
+    """The seconds of each stage for one candidate, by the name of the stage; of several that share a file, each pays."""
+    inference_s = _inference_s(candidate, scale)
+    rough = {
+        "optimize": _EXPORT_S.get(candidate.format, 8.0),
+        "evaluate": _PROCESS_S + scale.selection * inference_s,
+        "benchmark": scale.rounds * _round_s(inference_s),
+    }
+    return {stage: seconds * scale.factors.get(stage, 1.0) for stage, seconds in rough.items()}
+
+
+def again(scale: Scale) -> float:
+    """The seconds of timing the baseline once more: every wave has it in each of its rounds."""
+    return scale.rounds * _round_s(scale.float_s) * scale.factors.get("benchmark", 1.0)
+
+
+def reserve(scale: Scale) -> float:
+    """The seconds that choosing, timing again, certifying and publishing will take once no more is tried."""
+    certify_s = _LOOKS * (_PROCESS_S + scale.certification * scale.float_s) * scale.factors.get("evaluate", 1.0)
+    prepare_s = scale.factors.get("preprocess", 0.0) * scale.certification
+    return _PUBLISH_S + prepare_s + certify_s + _pairs_s(scale)
+
+
+def factors(taken: Iterable[tuple[str, str, float]], known: Mapping[str, Candidate], scale: Scale) -> dict[str, float]:
+    """How much longer each stage took than :func:`price` says, from the jobs ``(stage, candidate, seconds)`` so far."""
+    real: dict[str, float] = {}
+    thought: dict[str, float] = {}
+    for stage, name, seconds in taken:
+        if stage in STAGES and name in known:
+            single = price(known[name], scale)[stage] / (max(scale.rounds, 1) if stage == "benchmark" else 1)
+            real[stage] = real.get(stage, 0.0) + seconds
+            thought[stage] = thought.get(stage, 0.0) + single
+    return {stage: seconds / thought[stage] for stage, seconds in real.items() if thought[stage] > 0}
+
+
+def outline(
+    candidates: Sequence[Candidate],
+    model: Model,
+    samples: int,
+    sample_bytes: int,
+    rounds: int,
+    certification: int = 0,
+) -> Outline:
+    """What trying ``candidates`` will take from here on, the model and the data being prepared.
+
+    ``samples`` inputs of ``sample_bytes`` are evaluated for each, ``certification`` inputs for the chosen ones.
+    """
+    scale = Scale(model=model, selection=samples, certification=certification, rounds=rounds)
+    prices = [price(one, scale) for one in candidates]
+    exports = {one.export_id: each["optimize"] for one, each in zip(candidates, prices, strict=True)}
+    return Outline(
+        candidates=tuple(one.id for one in candidates),
+        seconds=sum(exports.values())
+        + sum(each["evaluate"] + each["benchmark"] for each in prices)
+        + _LOOKS * (_PROCESS_S + certification * scale.float_s)
+        + _pairs_s(scale),
+        disk_bytes=len(exports) * model.size_bytes + (samples + certification) * sample_bytes,
+    )
+
+
+def _inference_s(candidate: Candidate, scale: Scale) -> float:
+    wide = candidate.recipe.quantization.activation_bits == 16 and candidate.format == "tflite"
+    return scale.float_s * (_SLOWEST_KERNELS if wide else 1)
+
+
+def _round_s(inference_s: float) -> float:
+    return _PROCESS_S + max(0.2, 20 * inference_s)
+
+
+def _pairs_s(scale: Scale) -> float:
+    if not scale.rounds:
+        return 0.0
+    return _PAIRS * _PAIR_PROCESSES * 2 * (_PROCESS_S + max(_PAIR_S / 2, 30 * scale.float_s))
