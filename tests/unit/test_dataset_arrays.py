@@ -138,8 +138,12 @@ NAN = np.where(np.arange(12)[:, None, None] == 7, np.nan, X / 255)
         ({"x": X / 127.5 - 1, "y": Y}, "float pixels from -1 to"),
         ({"x": X * 3.0, "y": Y}, "outside of 0..1 and 0..255"),
         ({"x": X.astype(int) - 300, "y": Y}, "outside of 0..255"),
-        ({"x": X.reshape(12, 30), "y": Y}, "the shape (12, 30), which is no list of pictures"),
-        ({"x": np.zeros((12, 6, 5, 2), np.uint8), "y": Y}, "which is no list of pictures"),
+        ({"x": X.reshape(12, 30)[:, 0], "y": Y}, "the shape (12,), which is no list of samples"),
+        ({"x": NAN.reshape(12, 30), "y": Y}, "NaN or infinite values in 1 of 12 samples, first at x[7, 0]"),
+        (
+            {"x_train": X.reshape(12, 30), "y_train": Y, "x_test": X.reshape(12, 30)[:, :9], "y_test": Y},
+            "the samples of 'x_test' have the shape (9,), those before (30,)",
+        ),
         (
             {"x_train": X / 255, "y_train": Y, "x_test": X, "y_test": Y},
             "'x_train' holds floats and 'x_test' whole numbers",
@@ -214,3 +218,51 @@ def test_the_shipped_data_set_is_read_as_its_manifest_says(checkout: Path) -> No
     }
     assert data.classes[9] == "Ankle boot"
     assert not data.findings
+
+
+SIGNED = RNG.normal(size=(12, 6, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("x", "taken", "kind"),
+    [
+        (SIGNED, (6, 5), "array"),
+        (SIGNED, (6, 5, 1), "array"),
+        (np.abs(SIGNED) % 1, (6, 5, 1), "array"),  # a spectrogram in 0..1
+        (SIGNED.reshape(12, 30), None, "array"),
+        (X.reshape(12, 30), (30,), "array"),
+        (X.astype(np.int16) - 99, (6, 5), "array"),
+        (np.zeros((12, 6, 5, 2)), (6, 5, 2), "array"),
+        (X, (6, 5), "picture"),
+        (X, (6, 5, 1), "picture"),
+        (X / 255, (6, 5, 1), "picture"),
+        (X * 1.0, None, "picture"),
+        ((np.abs(SIGNED) % 1)[..., None], (6, 5, 1), "picture"),  # resized and scaled by the user
+        (X, (8, 8, 3), "picture"),
+    ],
+)
+def test_the_input_of_the_model_decides_where_arrays_could_be_pictures(
+    tmp_path: Path, x: Any, taken: tuple[int, ...] | None, kind: str
+) -> None:
+    data = dataset.read(stored(tmp_path, x=x, y=Y), taken=taken)
+    assert data.kind == kind
+    if kind == "array":
+        assert data.train is not None
+        np.testing.assert_array_equal(data.train.image(3), x[3])
+
+
+def test_a_contract_decides_against_the_looks_of_the_numbers(tmp_path: Path) -> None:
+    data = dataset.read(stored(tmp_path, x=X, y=Y), kind="array")
+    assert (data.kind, data.noun) == ("array", "sample")
+    with pytest.raises(DataError, match="no list of pictures"):
+        dataset.read(stored(tmp_path, x=X.reshape(12, 30), y=Y), kind="picture")
+
+
+def test_without_any_labels_a_data_set_is_unlabelled_and_with_some_it_is_refused(tmp_path: Path) -> None:
+    data = dataset.read(stored(tmp_path, x_train=X, x_test=X[:5]))
+    assert (data.labelled, data.classes, list(data.splits)) == (False, (), ["train", "test"])
+    assert not dataset.check_outputs(data, 10)
+    named = dataset.read(stored(tmp_path, x=X, classes=np.array(["a", "b"])))
+    assert not dataset.check_outputs(named, 2)
+    with pytest.raises(DataError, match="has 2 classes, but the model has 3 outputs"):
+        dataset.check_outputs(named, 3)

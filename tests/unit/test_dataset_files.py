@@ -155,12 +155,31 @@ def test_a_class_of_nothing_but_corrupt_pictures_is_refused_by_name(tmp_path: Pa
         dataset.read(tmp_path)
 
 
-def test_one_class_and_pictures_without_class_are_refused(tmp_path: Path) -> None:
+def test_one_class_is_refused(tmp_path: Path) -> None:
     drawn(tmp_path / "data" / "0.png")
     with pytest.raises(DataError, match="holds one class only: 'data'"):
         dataset.read(tmp_path)
-    with pytest.raises(DataError, match="has 1 picture, but no sub-folders that say their class"):
-        dataset.read(tmp_path / "data")
+
+
+def test_pictures_without_any_sub_folder_have_no_labels(tmp_path: Path) -> None:
+    for i in range(3):
+        drawn(tmp_path / "all" / f"{i}.png")
+        drawn(tmp_path / "split" / "train" / f"{i}.png")
+        drawn(tmp_path / "split" / "test" / f"{i}.png")
+    data = dataset.read(tmp_path / "all")
+    assert (data.labelled, data.classes, list(data.splits)) == (False, (), ["train"])
+    assert data.train is not None
+    assert [data.train.name(i) for i in range(3)] == ["0.png", "1.png", "2.png"]
+    split = dataset.read(tmp_path / "split")
+    assert (split.labelled, list(split.splits)) == (False, ["train", "test"])
+    (tmp_path / "all" / "classes.txt").write_text("cat\ndog\n")
+    assert dataset.read(tmp_path / "all").classes == ("cat", "dog")
+
+
+def test_pictures_without_labels_that_cannot_be_decoded_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"")
+    with pytest.raises(DataError, match="none of the 1 file of"):
+        dataset.read(tmp_path)
 
 
 def test_a_class_that_was_not_trained_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_opt.errors import DataError
-from edge_opt.inputs.dataset import arrays, files, folder, table
+from edge_opt.inputs.dataset import arrays, files, folder, kinds, table
 from edge_opt.inputs.dataset.samples import Dataset, Samples
 from edge_opt.inputs.dataset.splits import Splits, split
 from edge_opt.types import Finding
@@ -13,10 +13,16 @@ from edge_opt.types import Finding
 __all__ = ["Dataset", "Samples", "Splits", "check_outputs", "read", "split"]
 
 
-def read(path: Path, progress: files.Progress | None = None) -> Dataset:
+def read(
+    path: Path,
+    progress: files.Progress | None = None,
+    taken: kinds.Shape | None = None,
+    kind: kinds.Kind | None = None,
+) -> Dataset:
     """The data set at ``path``; picture files are looked at once, and ``progress(done, total)`` is told.
 
-    Raises DataError, in one sentence, for anything that is not a labelled set of pictures.
+    ``taken`` is the shape of one sample as the model takes it, ``kind`` what a contract says of the samples: both
+    decide whether arrays are pictures. Raises DataError, in one sentence, for anything that is no data set.
     """
     path = Path(path)
     if path.is_dir():
@@ -28,12 +34,12 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
             ) from fault
     if not path.exists():
         raise DataError(f"there is no data set '{path}'", "check the path")
-    kind = path.suffix.lower()
-    if kind == ".npz":
-        return arrays.read(path)
-    if kind in (".csv", ".tsv"):
+    ending = path.suffix.lower()
+    if ending == ".npz":
+        return arrays.read(path, taken, kind)
+    if ending in (".csv", ".tsv"):
         return table.read(path, progress)
-    if kind in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+    if ending in (".zip", ".tar", ".gz", ".tgz", ".7z"):
         raise DataError(f"'{path}' is an archive", "unpack it, and give the folder")
     raise DataError(
         f"'{path}' is not a data set",
@@ -47,9 +53,9 @@ def check_outputs(dataset: Dataset, outputs: int) -> tuple[Finding, ...]:
     Raises DataError where the labels cannot mean the outputs: more classes, or fewer by name.
     """
     count = len(dataset.classes)
-    if count == outputs:
+    if count == outputs or not (count or dataset.labelled):
         return ()
-    numbered = dataset.classes == tuple(str(number) for number in range(count))
+    numbered = dataset.labelled and dataset.classes == tuple(str(number) for number in range(count))
     if count > outputs or not numbered:
         raise DataError(
             f"'{dataset.path}' has {count} classes, but the model has {outputs} outputs",

@@ -1,4 +1,4 @@
-"""An ``.npz`` file of pictures and labels, loaded whole."""
+"""An ``.npz`` file of pictures or other samples, with or without labels, loaded whole."""
 
 from __future__ import annotations
 
@@ -14,52 +14,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import DataError
-from edge_opt.inputs.dataset import labels, pixels
+from edge_opt.inputs.dataset import kinds, labels, pixels
 from edge_opt.inputs.dataset.names import SPLITS, Split, declared_classes, order_finding
-from edge_opt.inputs.dataset.samples import ArraySamples, Dataset
+from edge_opt.inputs.dataset.samples import ArraySamples, Dataset, Labels
 from edge_opt.types import Finding
 
 _PICTURES = {"x", "image", "images", "picture", "pictures", "data", "features", "inputs"}
 _LABELS = {"y", "label", "labels", "target", "targets", "class"}
 _CLASSES = {"classes", "class_names", "label_names", "labels_names"}
 _EXPECTED = (
-    "store x_train, y_train, x_val, y_val, x_test, y_test, or x and y alone; pictures are (n, h, w) or (n, h, w, c)"
+    "store x_train, y_train, x_val, y_val, x_test, y_test, or x and y alone; pictures are (n, h, w) or (n, h, w, c), "
+    "other samples (n, …); without any labels, agreement with the float model is measured"
 )
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """The two arrays of one split, under the names that the file has for them."""
+    """The two arrays of one split, under the names that the file has for them; "" where there are no labels."""
 
     x_name: str
     y_name: str
 
 
-def read(path: Path) -> Dataset:
-    """The data set in the ``.npz`` file ``path``.
+def read(path: Path, taken: kinds.Shape | None = None, kind: kinds.Kind | None = None) -> Dataset:
+    """The data set in the ``.npz`` file ``path``, for a model that takes samples of the shape ``taken``.
 
-    Raises DataError where arrays are missing, hold Python objects, or do not fit each other.
+    ``kind`` is what a contract says of the samples; else they are judged by :func:`kinds.kind_of`. Raises DataError
+    where arrays are missing, hold Python objects, or do not fit each other.
     """
     arrays = _load(path)
     pairs = _pairs(path, arrays)
     findings: list[Finding] = []
     given = {split: (pair.x_name, arrays[pair.x_name]) for split, pair in pairs.items()}
-    pictures = pixels.normalised(path, given, findings)
-    declared = _classes(arrays) or declared_classes(path)
-    classes, indices = labels.indices(
-        path, {split: (pair.y_name, arrays[pair.y_name]) for split, pair in pairs.items()}, declared
-    )
+    kind = kind or kinds.kind_of([array for _, array in given.values()], taken)
+    samples = kinds.plain(path, given) if kind == "array" else pixels.normalised(path, given, findings)
+    classes, indices, order = _labels(path, arrays, pairs)
+    labelled = bool(indices)
     parts: dict[Split, ArraySamples] = {}
     for split, pair in pairs.items():
-        if len(pictures[split]) != len(indices[split]):
+        count = len(samples[split])
+        known = indices.get(split, np.zeros(count, np.int64))
+        if count != len(known):
             raise DataError(
-                f"'{path}': '{pair.x_name}' has {len(pictures[split])} pictures, "
-                f"but '{pair.y_name}' has {len(indices[split])} labels",
-                "every picture needs its label, in the same order",
+                f"'{path}': '{pair.x_name}' has {count} {'pictures' if kind == 'picture' else 'samples'}, "
+                f"but '{pair.y_name}' has {len(known)} labels",
+                "every one needs its label, in the same order",
             )
-        numbers = np.arange(len(indices[split]), dtype=np.int64)
-        parts[split] = ArraySamples(pictures[split], indices[split], pair.x_name, numbers)
-    order = None if declared else order_finding(classes)
+        parts[split] = ArraySamples(samples[split], known, pair.x_name, np.arange(count, dtype=np.int64))
     return Dataset(
         path=path,
         classes=classes,
@@ -68,7 +69,21 @@ def read(path: Path) -> Dataset:
         test=parts.get("test"),
         findings=(*findings, *([order] if order else [])),
         sha256=_sha256(classes, parts),
+        kind=kind,
+        labelled=labelled,
     )
+
+
+def _labels(
+    path: Path, arrays: dict[str, NDArray[Any]], pairs: dict[Split, _Pair]
+) -> tuple[tuple[str, ...], dict[Split, Labels], Finding | None]:
+    """The classes, the labels of every split, and what is to be said about their order; no labels where none are."""
+    declared = _classes(arrays) or declared_classes(path)
+    if not all(pair.y_name for pair in pairs.values()):
+        return tuple(declared), {}, None
+    named = {split: (pair.y_name, arrays[pair.y_name]) for split, pair in pairs.items()}
+    classes, indices = labels.indices(path, named, declared)
+    return classes, indices, None if declared else order_finding(classes)
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
@@ -107,11 +122,15 @@ def _pairs(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[Split, _Pair]:
     splits = {split for split, _ in found if split is not None}
     if not splits:
         splits, found = {"train"}, {("train", kind): name for (_, kind), name in found.items()}
+    unlabelled = not any(kind == "y" for _, kind in found)
     pairs: dict[Split, _Pair] = {}
     for split in ("train", "validation", "test"):
         if split not in splits:
             continue
         x_name, y_name = found.get((split, "x")), found.get((split, "y"))
+        if x_name is not None and unlabelled:
+            pairs[split] = _Pair(x_name, "")
+            continue
         if x_name is None or y_name is None:
             lacking = "labels" if x_name else "pictures"
             present = x_name or y_name

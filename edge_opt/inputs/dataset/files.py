@@ -20,9 +20,12 @@ from edge_opt.types import Finding
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
+_AT_ONCE = 256  # files that wait for a thread to look at them
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One file with its label as it was written."""
+    """One file with its label as it was written; all labels are "" where there are none."""
 
     split: Split
     path: Path
@@ -37,18 +40,21 @@ def dataset(
     A class that is only declared, as a model may know more than the data show, is a finding. Raises DataError where
     only one class is left, or none of a class's pictures can be decoded.
     """
-    classes = _classes(path, rows)
+    labelled = any(row.label for row in rows)
+    classes = _classes(path, rows) if labelled else declared_classes(path)
     inspected = _inspect([row.path for row in rows], progress)
     good = [i for i, each in enumerate(inspected) if not each.fault]
     found = list(findings)
     if len(good) < len(rows):
         faults = [(row.path, each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
         found.append(_broken(root, faults, len(rows)))
-    _check_classes(path, rows, good)
-    absent = absent_finding(classes, {rows[i].label for i in good}) if declared_classes(path) else None
-    order = order_finding(classes)
-    found += [each for each in (absent, order) if each]
-    index = {name: i for i, name in enumerate(classes)}
+    if labelled:
+        _check_classes(path, rows, good)
+        absent = absent_finding(classes, {rows[i].label for i in good}) if declared_classes(path) else None
+        found += [each for each in (absent, order_finding(classes)) if each]
+    elif not good:
+        raise DataError(f"none of the {counted(len(rows), 'file')} of '{path}' can be decoded", "replace the files")
+    index = {name: i for i, name in enumerate(classes)} if labelled else {"": 0}
     parts: dict[str, FileSamples] = {}
     for split in ("train", "validation", "test"):
         chosen = [i for i in good if rows[i].split == split]
@@ -67,6 +73,7 @@ def dataset(
         test=parts.get("test"),
         findings=tuple(found),
         sha256=_sha256(root, classes, parts),
+        labelled=labelled,
     )
 
 
@@ -89,12 +96,13 @@ def _classes(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _inspect(paths: Sequence[Path], progress: Progress | None) -> list[pictures.Inspected]:
     pictures.image_module()
-    found = []
+    found: list[pictures.Inspected] = []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for done, each in enumerate(pool.map(pictures.inspect, paths), start=1):
-            found.append(each)
-            if progress is not None:
-                progress(done, len(paths))
+        for start in range(0, len(paths), _AT_ONCE):
+            for each in pool.map(pictures.inspect, paths[start : start + _AT_ONCE]):
+                found.append(each)
+                if progress is not None:
+                    progress(len(found), len(paths))
     return found
 
 
@@ -131,7 +139,7 @@ def _sha256(root: Path, classes: Sequence[str], parts: dict[str, FileSamples]) -
     lines = []
     for split, samples in parts.items():
         for path, label, each in zip(samples.paths, samples.labels, samples.inspected, strict=True):
-            lines.append(f"{split}\0{short_name(root, path)}\0{label}\0{each.sha256}\n")
+            lines.append(f"{split}\0{short_name(root, path)}\0{label}\0{each.sha256.hex()}\n")
     for line in sorted(lines):
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()

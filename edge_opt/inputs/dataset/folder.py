@@ -1,4 +1,7 @@
-"""A folder with one sub-folder for each class, below ``train``, ``val`` and ``test`` or without them."""
+"""A folder with one sub-folder for each class, below ``train``, ``val`` and ``test`` or without them.
+
+Pictures that lie there without any sub-folders have no labels.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,11 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     split_tops = {top: SPLITS[top.name.lower()] for top in tops if top.name.lower() in SPLITS}
     ignored: list[Path] = []
     rows: list[files.Row] = []
-    if any(split in ("train", "test") and _folders(top) for top, split in split_tops.items()):
+    if _unlabelled(path, tops, split_tops):
+        _refuse_twice(path, split_tops)
+        for top, split in split_tops.items() or ((path, "train"),):
+            rows += [files.Row(split, picture, "") for picture in sorted(_loose(top))]
+    elif any(split in ("train", "test") and _folders(top) for top, split in split_tops.items()):
         _refuse_twice(path, split_tops)
         ignored += [top for top in tops if top not in split_tops]
         for top, split in split_tops.items():
@@ -36,6 +43,23 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     if not rows:
         raise DataError(f"there is no picture in the folder '{path}'", f"{_SHAPE} ({' '.join(ENDINGS)})")
     return files.dataset(path, path, rows, _ignored(path, ignored), progress)
+
+
+def _unlabelled(path: Path, tops: list[Path], split_tops: dict[Path, Split]) -> bool:
+    """Whether pictures lie in ``path``, or in every one of its split folders, and nowhere a folder for a class."""
+    if not tops:
+        return bool(_loose(path))
+    whole = len(split_tops) == len(tops) and any(split in ("train", "test") for split in split_tops.values())
+    return whole and all(_loose(top) and not _folders(top) for top in tops)
+
+
+def _loose(top: Path) -> list[Path]:
+    """The pictures in ``top`` itself."""
+    return [
+        entry
+        for entry in top.iterdir()
+        if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.name != PREVIEW
+    ]
 
 
 def _folders(path: Path) -> list[Path]:
@@ -63,11 +87,7 @@ def _classes(root: Path, top: Path, split: Split, ignored: list[Path]) -> list[f
             f"class '{empty[0]}' has no picture in the folder '{top}'",
             f"add pictures ({' '.join(ENDINGS)}) to '{top / empty[0]}', or remove that folder",
         )
-    loose = [
-        entry
-        for entry in top.iterdir()
-        if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.name != PREVIEW
-    ]
+    loose = _loose(top)
     if loose and not rows:
         raise DataError(
             f"'{top}' has {counted(len(loose), 'picture')}, but no sub-folders that say their class",

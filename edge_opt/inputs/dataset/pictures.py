@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Inspected:
     """What one look at a file found: ``fault`` says why it cannot be decoded, "" where it can.
 
-    ``pixels`` is a hash of what was decoded: of JPEG an eighth in size, so equal hashes are to be confirmed.
+    ``pixels`` is a hash of what was decoded: of JPEG an eighth in size, so equal hashes are to be confirmed. There is
+    one of these for every file: the hashes are bytes, half as long as their digits.
     """
 
-    sha256: str
-    pixels: str
+    sha256: bytes
+    pixels: bytes
     fault: str
 
 
@@ -50,21 +51,21 @@ def inspect(path: Path) -> Inspected:
     try:
         content = path.read_bytes()
     except OSError as fault:
-        return Inspected(sha256="", pixels="", fault=fault.strerror or str(fault))
-    digest = hashlib.sha256(content).hexdigest()
+        return Inspected(sha256=b"", pixels=b"", fault=fault.strerror or str(fault))
+    digest = hashlib.sha256(content).digest()
     try:
         image = _open(content)
         image.draft(None, (1, 1))
         return Inspected(sha256=digest, pixels=pixel_hash(_array(image)), fault="")
     except Exception as fault:  # as in read
-        return Inspected(sha256=digest, pixels="", fault=_reason(fault))
+        return Inspected(sha256=digest, pixels=b"", fault=_reason(fault))
 
 
-def pixel_hash(pixels: NDArray[np.generic]) -> str:
+def pixel_hash(pixels: NDArray[np.generic]) -> bytes:
     """A hash of the shape and the values of a picture."""
     digest = hashlib.blake2b(repr((pixels.shape, pixels.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).tobytes())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -15,7 +15,10 @@ from edge_opt.inputs.dataset.pictures import on_white
 from edge_opt.types import Finding
 
 Array = NDArray[Any]
-_RAW = "store the pixels as they were, 0..255 or 0..1: what is done to them later belongs in the preprocessing contract"
+_RAW = (
+    "store the pixels as they were, 0..255 or 0..1: what is done to them later belongs in the preprocessing contract; "
+    "for samples that are no pictures, 'edge-opt init DATA MODEL' writes another one"
+)
 
 
 def normalised(path: Path, arrays: Mapping[Split, tuple[str, Array]], findings: list[Finding]) -> dict[Split, Array]:

@@ -1,11 +1,11 @@
-"""Labelled pictures behind one interface, whether they are an array in memory or files that are decoded when asked."""
+"""Samples behind one interface, whether they are an array in memory or picture files that are decoded when asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ Indices = Sequence[int] | NDArray[np.int64]
 
 
 class Samples(Protocol):
-    """Pictures with their labels, in a fixed order."""
+    """Pictures or other arrays with their labels, in a fixed order."""
 
     @property
     def labels(self) -> Labels:
-        """The index into the classes, for every sample."""
+        """The index into the classes, for every sample; 0 where the data set has no labels."""
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -30,7 +30,7 @@ class Samples(Protocol):
     def image(self, i: int) -> NDArray[Any]:
         """Picture ``i``, ``(h, w, c)`` with c = 1 (grey) or 3 (RGB): uint8, or float32 in 0..255.
 
-        Raises DataError where its file cannot be decoded.
+        Of an array data set it is the sample as it was stored, of any shape and range. Raises DataError where its file cannot be decoded.
         """
 
     def take(self, indices: Indices) -> Samples:
@@ -39,7 +39,7 @@ class Samples(Protocol):
     def name(self, i: int) -> str:
         """What to call sample ``i`` in a message: its file, or its place in the array."""
 
-    def hashes(self) -> tuple[str, ...]:
+    def hashes(self) -> tuple[bytes, ...]:
         """A hash of the picture of every sample; different hashes mean different pictures, mostly (see ``alike``)."""
 
     def alike(self, i: int, other: Samples, j: int) -> bool:
@@ -48,7 +48,7 @@ class Samples(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
-    """Pictures ``(n, h, w, c)`` in memory: uint8, or float32 in 0..255; ``numbers`` are their places in ``origin``."""
+    """Samples ``(n, …)`` in memory, as :meth:`image` gives them; ``numbers`` are their places in ``origin``."""
 
     pixels: NDArray[Any]
     labels: Labels
@@ -59,7 +59,7 @@ class ArraySamples:
         return len(self.labels)
 
     def image(self, i: int) -> NDArray[Any]:
-        """Picture ``i``, ``(h, w, c)``."""
+        """Sample ``i``."""
         pixels: NDArray[Any] = self.pixels[i]
         return pixels
 
@@ -72,7 +72,7 @@ class ArraySamples:
         """The array and the place in it: ``x_test[17]``."""
         return f"{self.origin}[{self.numbers[i]}]"
 
-    def hashes(self) -> tuple[str, ...]:
+    def hashes(self) -> tuple[bytes, ...]:
         """A hash of the pixels of every sample."""
         return tuple(pictures.pixel_hash(image) for image in self.pixels)
 
@@ -111,7 +111,7 @@ class FileSamples:
         """The file, as seen from the data set."""
         return short_name(self.root, self.paths[i])
 
-    def hashes(self) -> tuple[str, ...]:
+    def hashes(self) -> tuple[bytes, ...]:
         """The hash of every picture, taken when it was inspected."""
         return tuple(each.pixels for each in self.inspected)
 
@@ -126,7 +126,8 @@ class FileSamples:
 class Dataset:
     """A data set as it was given, split as it was given; without any split everything stands under ``train``.
 
-    ``sha256`` covers every sample, its label and its split, wherever the data set lies.
+    ``sha256`` covers every sample, its label and its split, wherever the data set lies. Of samples that are not
+    ``labelled``, every label is 0; ``classes`` are then the declared ones, if any.
     """
 
     path: Path
@@ -136,6 +137,13 @@ class Dataset:
     test: Samples | None
     findings: tuple[Finding, ...]
     sha256: str
+    kind: Literal["picture", "array"] = "picture"
+    labelled: bool = True
+
+    @property
+    def noun(self) -> str:
+        """What to call one of the samples."""
+        return "picture" if self.kind == "picture" else "sample"
 
     @property
     def splits(self) -> dict[str, Samples]:

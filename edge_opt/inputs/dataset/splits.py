@@ -48,7 +48,7 @@ def split(dataset: Dataset, seed: int) -> Splits:
     else:
         judged = next(reversed(dataset.splits.values()), None)
         if judged is None:
-            raise DataError(f"'{dataset.path}' holds no samples", "give pictures with their labels")
+            raise DataError(f"'{dataset.path}' holds no samples", f"give {dataset.noun}s")
         findings.append(_roles(dataset))
         if dataset.train is not None and judged is not dataset.train:
             source = dataset.train
@@ -85,7 +85,7 @@ def _others(samples: Samples, chosen: Indices) -> Indices:
 
 def _copies(samples: Samples, other: Samples) -> list[tuple[int, int]]:
     """For every sample that is also in ``other``: its index, and an index there."""
-    places: dict[str, list[int]] = {}
+    places: dict[bytes, list[int]] = {}
     for j, each in enumerate(other.hashes()):
         places.setdefault(each, []).append(j)
     found = []
@@ -100,7 +100,7 @@ def _without(samples: Samples, others: list[Samples], dataset: Dataset) -> Sampl
     copies = {i for other in others for i, _ in _copies(samples, other)}
     if copies and 2 * len(copies) > len(samples):
         raise DataError(
-            f"'{dataset.path}': {len(copies)} of {len(samples)} pictures to hold out are in another split too",
+            f"'{dataset.path}': {len(copies)} of {len(samples)} {dataset.noun}s to hold out are in another split too",
             "keep the splits apart; without a validation split, a part of the test split takes its place",
         )
     return samples.take([i for i in range(len(samples)) if i not in copies]) if copies else samples
@@ -115,9 +115,13 @@ def _duplicates(dataset: Dataset) -> list[Finding]:
             if not copies:
                 continue
             example = f"'{samples.name(copies[0][0])}' is '{other.name(copies[0][1])}'"
-            used = "they are left out of selection and calibration" if later != "test" else "its accuracy is flattered"
+            used = (
+                "they are left out of selection and calibration"
+                if later != "test"
+                else f"{_gain(dataset)} is flattered"
+            )
             be = "is" if len(copies) == 1 else "are"
-            message = f"{counted(len(copies), 'picture')} of {later} {be} also in {earlier}, as {example}"
+            message = f"{counted(len(copies), dataset.noun)} of {later} {be} also in {earlier}, as {example}"
             hint = f"take them out of one of the splits; until then {used}"
             found.append(Finding(code="EO103", level="warning", message=message, hint=hint))
     return found
@@ -137,8 +141,13 @@ def _roles(dataset: Dataset) -> Finding:
         code="EO109",
         level="warning",
         message=f"there is no test split: {where} certifies, and the model may have been trained or tuned on it",
-        hint="give a test split that the model has never seen; until then its accuracy may be flattered",
+        hint=f"give a test split that the model has never seen; until then {_gain(dataset)} may be flattered",
     )
+
+
+def _gain(dataset: Dataset) -> str:
+    """What is measured on the samples."""
+    return "its accuracy" if dataset.labelled else "the agreement"
 
 
 def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certification: Samples) -> list[Finding]:
@@ -147,8 +156,8 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
         if not len(samples):
             total = sum(len(part) for part in dataset.splits.values())
             raise DataError(
-                f"'{dataset.path}' has too few pictures: nothing of its {total} is left for {role}",
-                "give at least a few dozen of every class",
+                f"'{dataset.path}' has too few {dataset.noun}s: nothing of its {total} is left for {role}",
+                "give at least a few dozen" + (" of every class" if dataset.labelled else ""),
             )
     found = []
     if len(calibration) < FEW_CALIBRATION:
@@ -156,11 +165,11 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
             Finding(
                 code="EO111",
                 level="warning",
-                message=f"only {counted(len(calibration), 'picture')} calibrate: static int8 may clip what will come",
-                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add pictures that are held out of training",
+                message=f"only {counted(len(calibration), dataset.noun)} calibrate: static int8 may clip what will come",
+                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add {dataset.noun}s that are held out of training",
             )
         )
-    classes = set(range(len(dataset.classes)))
+    classes = set(range(len(dataset.classes))) if dataset.labelled else set()
     if any(finding.code == "EO110" for finding in dataset.findings):  # what is nowhere has been said already
         classes = {label for samples in dataset.splits.values() for label in samples.labels.tolist()}
     for role in ("selection", "certification"):
@@ -170,9 +179,9 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
                 Finding(
                     code="EO110",
                     level="warning",
-                    message=f"the {role} split has no picture of {few([dataset.classes[i] for i in absent])}, "
+                    message=f"the {role} split has no {dataset.noun} of {few([dataset.classes[i] for i in absent])}, "
                     f"{len(absent)} of {len(dataset.classes)} classes",
-                    hint="nothing can be said about them there; add pictures",
+                    hint=f"nothing can be said about them there; add {dataset.noun}s",
                 )
             )
     return found
