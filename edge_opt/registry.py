@@ -26,6 +26,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     "frontends": {
         "keras": "edge_opt.frontends.keras:frontend",
         "saved_model": "edge_opt.frontends.saved_model:frontend",
+        "onnx": "edge_opt.frontends.onnx:frontend",
     },
     "exporters": {
         "tflite": "edge_opt.exporters.tflite:exporter",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing,
 _FIRST_SAMPLES, _CONTRACT_SAMPLES = 150, 1000
 _CONTRACT_BYTES = 2_000_000_000  # of the scratch folder, for the inputs under all contracts together
 _TIMING_SAMPLES = 16
+_READABLE = "a .keras, .h5, .onnx or .tflite file, or a SavedModel folder"
+_LATE = "findings on the certification samples"
 
 Predict = Callable[
     [Sequence[Path]], list[registry.Array]
@@ -43,12 +45,10 @@ class Prepared:
     reference: NDArray[np.float32]  # the framework's own outputs on the selection
     original: Original
     early: tuple[Finding, ...]
-    late: list[Finding] = field(default_factory=list)  # from what is prepared when it is asked for
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self, run: Run) -> tuple[Finding, ...]:
         """What is to be said about model and data, as far as they have been looked at."""
-        return (*self.early, *self.late)
+        return (*self.early, *run.known(_LATE, tuple[Finding, ...], ()))
 
     def inputs(self, split: Split, run: Run) -> Path:
         """The inputs of a split; those of the certification are made when they are asked for the first time."""
@@ -57,7 +57,10 @@ class Prepared:
         path = run.scratch("certification.npy")
         if path.exists():
             return path
-        return preprocess.prepare(self.contract, self.splits.certification, path, warn=self.late.append)
+        late: list[Finding] = []
+        preprocess.prepare(self.contract, self.splits.certification, path, warn=late.append)
+        run.once(_LATE, tuple[Finding, ...], lambda: tuple(late))  # a resumed run may have no need to look again
+        return path
 
 
 def prepare(
@@ -154,14 +157,12 @@ def classes_of(output: TensorSpec) -> int:
 def frontend_of(path: Path) -> registry.Frontend:
     """The frontend that takes the model at ``path``. Raises ModelError where there is no file, or none takes it."""
     if not path.exists():
-        raise ModelError(
-            f"there is no model at '{path}'", "give the path of a .keras or .h5 file, or of a SavedModel folder"
-        )
+        raise ModelError(f"there is no model at '{path}'", f"give the path of {_READABLE}")
     for name in registry.names("frontends"):
         frontend: registry.Frontend = registry.load("frontends", name)
         if frontend.accepts(path):
             return frontend
-    raise ModelError(f"'{path}' is no model that edge-opt reads", "give a .keras or .h5 file, or a SavedModel folder")
+    raise ModelError(f"'{path}' is no model that edge-opt reads", f"give {_READABLE}")
 
 
 def asking(model_path: Path, executor: registry.Executor, allow_code: bool) -> Predict:

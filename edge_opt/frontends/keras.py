@@ -24,10 +24,10 @@ _BATCH = 64
 _RUNS_CODE = "is a Python pickle, which runs code when it is read"
 _PYTORCH = "is a PyTorch file, which edge-opt does not read"
 _SAVE_AGAIN = "open it where it was made, and save the Keras model in it: model.save('model.keras')"
-_REBUILD = "rebuild the network in Keras with the same weights, and save it: model.save('model.keras')"
+_TO_ONNX = "give ONNX instead: torch.onnx.export(model.eval(), (example,), 'model.onnx'), as docs/inputs.md shows"
 _REFUSED: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".pkl", ".pickle", ".joblib"), (_RUNS_CODE, _SAVE_AGAIN)),
-    **dict.fromkeys((".pt", ".pth"), (_PYTORCH, _REBUILD)),
+    **dict.fromkeys((".pt", ".pth"), (_PYTORCH, _TO_ONNX)),
 }
 
 # Where Keras keeps the classes that a configuration may name.

@@ -106,9 +106,9 @@ def _check(path: Path, allow_code: bool) -> None:
         raise ModelError(f"there is no folder '{path}'", "give the path of a SavedModel folder")
     if not (path / _FILE).is_file():
         inside = sorted(file.name for file in path.iterdir())
-        models = [name for name in inside if Path(name).suffix in {".keras", ".h5", ".hdf5"}]
+        models = [name for name in inside if Path(name).suffix in {".keras", ".h5", ".hdf5", ".onnx", ".tflite"}]
         told = f"holds no model (no {_FILE})" if inside else "is an empty folder"
-        hint = f"did you mean '{path / models[0]}'?" if models else "give a .keras or .h5 file, or a SavedModel folder"
+        hint = f"did you mean '{path / models[0]}'?" if models else "give a model file, or a SavedModel folder"
         raise ModelError(f"'{path}' {told}", hint)
     frameworks.tensorflow()
     from google.protobuf.message import DecodeError

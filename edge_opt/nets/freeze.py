@@ -106,7 +106,7 @@ def verify(path: Path, saved_model: Path, reference: Callable[[NDArray[Any]], An
     tf = tensorflow()
     loaded = tf.saved_model.load(str(saved_model))
     (keyword,) = loaded.signatures[SIGNATURE].structured_input_signature[1]
-    for inputs in _random_inputs(source):
+    for inputs in random_inputs(source):
         expected, *again = (np.asarray(reference(inputs.astype(source.dtype)), np.float32) for _ in range(_REPEATS))
         if not np.isfinite(expected).all():
             raise ModelError(
@@ -131,7 +131,8 @@ def _equal(found: NDArray[Any], expected: NDArray[Any]) -> bool:
     return found.shape == expected.shape and float(np.abs(found - expected).max()) <= limit
 
 
-def _random_inputs(source: TensorSpec) -> Iterator[NDArray[Any]]:
+def random_inputs(source: TensorSpec) -> Iterator[NDArray[Any]]:
+    """A few seeded inputs ``(1, …)`` float32: 0..1, or whole pixels where the model takes integers."""
     random = np.random.default_rng(0)
     whole = np.issubdtype(np.dtype(source.dtype), np.integer)
     for _ in range(_TRIALS):

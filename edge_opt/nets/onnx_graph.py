@@ -14,6 +14,7 @@ from edge_opt.types import Layer
 # Which operators hold weights, and which axis of the weight counts its output channels.
 WEIGHTED: Mapping[str, int] = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": -1}
 
+_ERRORS = 3  # ONNX Runtime's number for a log of errors only
 _AFTERWARDS = {"Relu", "Clip"}  # what quantization makes one with the operator before it
 
 
@@ -53,6 +54,15 @@ def attribute(node: Any, name: str, default: Any) -> Any:
     return default
 
 
+def nodes(graph: Any) -> Iterator[Any]:
+    """Every node of ``graph`` and of the branches and loops in it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from nodes(inner)
+
+
 def joined(graph: Any, names: frozenset[str]) -> frozenset[str]:
     """``names`` of nodes, and those of the ReLU or Clip that alone reads what one of them answers."""
     readers: dict[str, list[Any]] = {}
@@ -65,6 +75,16 @@ def joined(graph: Any, names: frozenset[str]) -> frozenset[str]:
         if node.name in names and len(after) == 1 and after[0].op_type in _AFTERWARDS:
             followers.add(after[0].name)
     return names | followers
+
+
+def session(model: Path | bytes) -> Any:
+    """A session of ONNX Runtime on the CPU, quiet, of a file or of a model in memory. Raises MissingPackage."""
+    runtime = imported("onnxruntime", "onnxruntime", "onnx", "running an ONNX model")
+    options = runtime.SessionOptions()
+    options.log_severity_level = _ERRORS
+    return runtime.InferenceSession(
+        str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
+    )
 
 
 # ── what it consists of ────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,6 +100,12 @@ def shapes(model: Any) -> dict[str, tuple[int | None, ...]]:
 def shape(port: Any) -> tuple[int | None, ...]:
     """The shape of an input, an output or an inner tensor as the graph declares it."""
     return tuple(size.dim_value if size.HasField("dim_value") else None for size in port.type.tensor_type.shape.dim)
+
+
+def dtype(port: Any) -> str:
+    """The element type of an input or an output as numpy calls it."""
+    kind = port.type.tensor_type.elem_type
+    return str(package().helper.tensor_dtype_to_np_dtype(kind)) if kind else ""
 
 
 def layers(model: Any, known: Mapping[str, tuple[int | None, ...]]) -> tuple[Layer, ...]:

@@ -87,7 +87,7 @@ def activations(float32: Path, batches: Sequence[Batch]) -> Iterator[tuple[str, 
     for batch in batches:
         yield port.name, batch
     for chunk in _chunks(model):
-        session = _session(_answering(model, chunk))
+        session = onnx_graph.session(_answering(model, chunk))
         for batch in batches:
             yield from zip(chunk, session.run(chunk, {port.name: batch}), strict=True)
 
@@ -121,16 +121,9 @@ def _answering(model: Any, names: Sequence[str]) -> bytes:
     return bytes(other.SerializeToString())
 
 
-def _session(model: bytes) -> Any:
-    runtime = imported("onnxruntime", "onnxruntime", "onnx", "quantizing an ONNX model")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3
-    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def outputs(model: Path, batches: Sequence[Batch], name: str = "") -> NDArray[np.float32]:
     """What ``model`` answers to ``batches``, or the value of its tensor ``name``, ``(n, …)``."""
     loaded = onnx_graph.read(model)
-    session = _session(_answering(loaded, [name]) if name else loaded.SerializeToString())
+    session = onnx_graph.session(_answering(loaded, [name]) if name else loaded.SerializeToString())
     (port,) = loaded.graph.input
     return np.concatenate([session.run(None, {port.name: batch})[0] for batch in batches])
