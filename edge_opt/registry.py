@@ -26,6 +26,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     "frontends": {
         "keras": "edge_opt.frontends.keras:frontend",
         "saved_model": "edge_opt.frontends.saved_model:frontend",
+        "tflite": "edge_opt.frontends.tflite:frontend",
         "onnx": "edge_opt.frontends.onnx:frontend",
     },
     "exporters": {
