@@ -83,7 +83,9 @@ class FakeDevice:
                 raise Crashed("its process died from SIGSEGV (segmentation fault)")
             if one.error:
                 raise StepFailed(f"could not be {'loaded' if one.stage == 'load' else 'run'}: {one.error}")
-        draw = random.Random(f"{job.get('seed', 0)} {len(self.jobs)}")
+        # of the job alone, as a killed run that goes on asks another device
+        asked = [(*Path(one["path"]).parts[-2:], one["runtime"]) for one in job["artifacts"]]
+        draw = random.Random(f"{job['mode']} {job.get('seed', 0)} {asked}")
         described = [self._described(one, entry) for one, entry in zip(scripts, job["artifacts"], strict=True)]
         if job["mode"] == "pair":
             blocks = [

@@ -13,11 +13,37 @@ Decorator = Callable[[Command], Command]
 
 PATH = click.Path(path_type=Path)
 
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from one on, with commas between them."""
+
+    name = "counts"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Each of them once, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+            self.fail(f"'{value}' is no list of whole numbers from 1 on: write it like 1,2,4", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
 model = click.argument("model", type=PATH)
 artifacts = click.argument("artifacts", type=PATH, nargs=-1, required=True, metavar="ARTIFACT...")
 data = click.option("-d", "--data", type=PATH, required=True, help="An .npz, a folder of pictures, or a .csv manifest.")
 target = click.option(
     "-t", "--target", default="host", show_default=True, metavar="NAME|FILE", help="Where the model will run."
+)
+targets = click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    default=("host",),
+    show_default="host",
+    metavar="NAME|FILE",
+    help="Where the model will run; repeat for more, each with a report of its own.",
 )
 recipes = click.option(
     "-r",
@@ -33,6 +59,27 @@ threads = click.option(
     default=None,
     help="Threads of the runtime. The target's first, by default.",
 )
+thread_counts = click.option(
+    "--threads",
+    type=Counts(),
+    default=(),
+    metavar="N,...",
+    help="Threads of the runtime; several with commas, each with a report of its own. The target's first, by default.",
+)
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Conversions and evaluations side by side; never while something is timed.  [default: 2 on 2 cores or more]",
+)
+no_cache = click.option(
+    "--no-cache",
+    "use_cache",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Make every artifact anew, also those that another run has made of the same model, data and versions.",
+)
 rounds = click.option(
     "--rounds",
     type=click.IntRange(min=1),
@@ -41,6 +88,12 @@ rounds = click.option(
     help="Measuring rounds, each in a fresh process.",
 )
 runtime = click.option("--runtime", default="", metavar="NAME", help="The runtime, where several load the format.")
+runtimes = click.option(
+    "--runtime",
+    default="",
+    metavar="NAME,...",
+    help="The runtime, where several load the format; or several, to measure each artifact with all of them.",
+)
 max_drop = click.option(
     "--max-drop", default="", metavar="1pp", help="How much accuracy may be lost. [default: the target's, 1pp]"
 )

@@ -20,7 +20,7 @@ def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate
     """Everything the reader of the report should know that is not the verdict of one trial."""
     few = guard.enough(certificate.verdict.samples, certificate.verdict.limit)
     return (
-        *bench.given.findings,
+        *bench.given.findings(bench.run),
         *plan.absent(bench.request.target),
         *((few,) if few else ()),
         *_limits(trials, certificate, bench.request.target.budget),

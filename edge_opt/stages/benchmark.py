@@ -75,7 +75,7 @@ def benchmark(
             answer = run.once(
                 f"wave {wave}, round {index} of {name}",
                 Timed | NotTimed,
-                lambda: _time(entries[name], inputs, device, threads, seed, protocol),  # noqa: B023 - called at once
+                lambda: _time(entries[name], inputs, device, threads, seed * 1009 + index, protocol),  # noqa: B023 - now
             )
             done += 1
             if isinstance(answer, NotTimed):

@@ -36,7 +36,7 @@ def bench(paths: Sequence[Path], device: FakeDevice | None = None) -> Benchmarks
             paths,
             HOST,
             threads=1,
-            runtime="",
+            runtimes=(),
             protocol=Protocol(rounds=3),
             seed=0,
             run=run,
@@ -153,7 +153,7 @@ def test_one_picture_lost_before_certification_is_a_finding_and_no_end(
         lost = data / given.splits.certification.name(3)
         lost.write_bytes(b"")
         assert np.load(given.inputs("certification", run), mmap_mode="r").shape[0] == given.summary.certification
-    assert "EO114" in {finding.code for finding in given.findings}
+    assert "EO114" in {finding.code for finding in given.findings(run)}
     read = [step for step in steps if isinstance(step, Step) and step.stage == "read"]
     assert read[-1].done == read[-1].total == 300
     assert len(read) <= 23
@@ -173,7 +173,7 @@ def test_a_measurement_is_kept_where_it_was_asked_to_be(tmp_path: Path) -> None:
     path = FakeArtifact().write(tmp_path / "good.tflite")
     with Run.start(tmp_path / "kept", {"command": "bench"}) as run:
         time_artifacts(
-            [path], HOST, threads=1, runtime="", protocol=Protocol(rounds=2), seed=0, run=run,
+            [path], HOST, threads=1, runtimes=(), protocol=Protocol(rounds=2), seed=0, run=run,
             device=FakeDevice(), watch=lambda _: None,
         )  # fmt: skip
     lines = [json.loads(line) for line in (tmp_path / "kept" / "jobs.jsonl").read_text().splitlines()]
@@ -220,7 +220,7 @@ def test_a_machine_that_does_not_match_the_target_measures_nothing_for_it(tmp_pa
             [artifact],
             targets.load("x86-avx2"),
             threads=1,
-            runtime="",
+            runtimes=(),
             protocol=Protocol(rounds=1),
             seed=0,
             run=run,
@@ -242,5 +242,5 @@ def test_a_contract_that_gives_chance_is_an_error_in_the_report_before_the_work(
     told: list[Any] = []
     with temporary() as run:
         given = prepare(tmp_path / "model.fake", data, run, FakeExecutor(), seed=0, allow_code=False, watch=told.append)
-    assert "EO115" in {finding.code for finding in given.findings}
+    assert "EO115" in {finding.code for finding in given.findings(run)}
     assert "EO115" in {event.code for event in told if isinstance(event, Finding)}
