@@ -325,6 +325,7 @@ class OperatorProfile:
     threads: int
     executed: Mapping[str, str]
     operators: tuple[Operator, ...]
+    inference_ns: float | None = None  # the median of a whole inference without the profiler
 
 
 # ── how it did: accuracy ───────────────────────────────────────────────────────────────────────────────────────────
