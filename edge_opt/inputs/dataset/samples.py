@@ -30,7 +30,8 @@ class Samples(Protocol):
     def image(self, i: int) -> NDArray[Any]:
         """Picture ``i``, ``(h, w, c)`` with c = 1 (grey) or 3 (RGB): uint8, or float32 in 0..255.
 
-        Of an array data set it is the sample as it was stored, of any shape and range. Raises DataError where its file cannot be decoded.
+        Of an array data set it is the sample as it was stored, of any shape and range. Raises DataError where its file
+        cannot be decoded.
         """
 
     def take(self, indices: Indices) -> Samples:

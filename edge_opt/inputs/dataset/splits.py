@@ -160,13 +160,14 @@ def _thin(dataset: Dataset, calibration: Samples, selection: Samples, certificat
                 "give at least a few dozen" + (" of every class" if dataset.labelled else ""),
             )
     found = []
+    calibrating = counted(len(calibration), dataset.noun)
     if len(calibration) < FEW_CALIBRATION:
         found.append(
             Finding(
                 code="EO111",
                 level="warning",
-                message=f"only {counted(len(calibration), dataset.noun)} calibrate: static int8 may clip what will come",
-                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add {dataset.noun}s that are held out of training",
+                message=f"only {calibrating} calibrate: static int8 may clip what will come",
+                hint=f"{FEW_CALIBRATION} to {MOST_CALIBRATION} are usual; add {dataset.noun}s held out of training",
             )
         )
     classes = set(range(len(dataset.classes))) if dataset.labelled else set()

@@ -9,10 +9,11 @@ from typing import Any, get_args, get_type_hints
 
 from edge_opt.errors import InputError
 from edge_opt.inputs import fields
-from edge_opt.types import Preprocessing
+from edge_opt.types import ArrayPreprocessing, Contract, Preprocessing
 
 _HINTS = get_type_hints(Preprocessing)
-_KEYS = (*_HINTS, "mean", "std", "units")
+_KEYS = ("kind", *_HINTS, "mean", "std", "units")
+_ARRAY_KEYS = ("kind", "shape", "scale", "offset")
 _UNITS = {"0..1": 255.0, "0..255": 1.0}
 
 _TEMPLATE = """\
@@ -46,6 +47,22 @@ dtype = "{dtype}"
 layout = "{layout}"
 """
 
+_ARRAY_TEMPLATE = """\
+# What is done to a sample before the model sees it: value * scale + offset. It must be what was done when the model was
+# trained; where that was done before the data were stored, it is scale = [1.0] and offset = [0.0].
+
+# "array": the samples are no pictures.
+kind = "array"
+
+# The shape of one sample as the model takes it, without the batch.
+shape = {shape}
+
+# One number for all values, or one for each place of the last axis. To standardise by a mean and a deviation, write
+# scale = 1 / deviation and offset = -mean / deviation.
+scale = {scale}
+offset = {offset}
+"""
+
 
 def contract_path(data: Path) -> Path:
     """Where the contract of ``data`` stands: ``DATA/preprocessing.toml``, or ``x.preprocessing.toml`` for a file."""
@@ -53,7 +70,7 @@ def contract_path(data: Path) -> Path:
     return data / "preprocessing.toml" if data.is_dir() else data.with_name(f"{data.stem}.preprocessing.toml")
 
 
-def read(data: Path) -> Preprocessing | None:
+def read(data: Path) -> Contract | None:
     """The contract beside ``data``, or ``None`` where there is none; ``data`` may also be the ``.toml`` file itself.
 
     ``mean`` and ``std`` become scale and offset. Raises InputError, with file, key and value, where it is not valid.
@@ -62,14 +79,18 @@ def read(data: Path) -> Preprocessing | None:
     return _contract(fields.read(path)) if path.is_file() else None
 
 
-def write(contract: Preprocessing, data: Path) -> Path:
+def write(contract: Contract, data: Path) -> Path:
     """Write ``contract`` beside ``data``, with a comment on every key, and return the file."""
     path = Path(data) if Path(data).suffix == ".toml" else contract_path(data)
-    values: dict[str, Any] = {key: getattr(contract, key) for key in _HINTS}
+    keys, template = (
+        (_ARRAY_KEYS[1:], _ARRAY_TEMPLATE) if isinstance(contract, ArrayPreprocessing) else (tuple(_HINTS), _TEMPLATE)
+    )
+    values: dict[str, Any] = {key: getattr(contract, key) for key in keys}
     values |= {key: _list(values[key]) for key in ("scale", "offset")}
+    values |= {"shape": list(values["shape"])} if "shape" in values else {}
     partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(_TEMPLATE.format(**values), encoding="utf-8")
+        partial.write_text(template.format(**values), encoding="utf-8")
         os.replace(partial, path)
     except OSError as fault:
         raise InputError(
@@ -82,7 +103,9 @@ def _list(numbers: Sequence[float]) -> str:
     return f"[{', '.join(repr(float(number)) for number in numbers)}]"
 
 
-def _contract(document: fields.Fields) -> Preprocessing:
+def _contract(document: fields.Fields) -> Contract:
+    if document.text("kind", "picture", ("picture", "array")) == "array":
+        return _array_contract(document)
     document.only(_KEYS)
     words = {
         key: document.text(key, getattr(Preprocessing, key, None), get_args(_HINTS[key]))
@@ -98,6 +121,16 @@ def _contract(document: fields.Fields) -> Preprocessing:
         offset=offset,
         **words,  # type: ignore[arg-type]
     )
+
+
+def _array_contract(document: fields.Fields) -> ArrayPreprocessing:
+    document.only(_ARRAY_KEYS)
+    sizes = document.numbers("shape")
+    if any(size < 1 or size != int(size) for size in sizes):
+        raise document.error("shape", "a list of whole numbers from 1, as [49, 10]")
+    shape = tuple(int(size) for size in sizes)
+    scale, offset = (_channels(document, key, default, shape[-1]) for key, default in (("scale", 1.0), ("offset", 0.0)))
+    return ArrayPreprocessing(shape=shape, scale=scale, offset=offset)
 
 
 def _linear(document: fields.Fields, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -123,8 +156,8 @@ def _linear(document: fields.Fields, channels: int) -> tuple[tuple[float, ...], 
 def _channels(document: fields.Fields, key: str, default: float, channels: int) -> tuple[float, ...]:
     found = document.numbers(key, (default,))
     if len(found) not in (1, channels):
-        many = "" if channels == 1 else f", or {channels} in the order of the channels"
+        many = "" if channels == 1 else f", or {channels}, one for each channel or place of the last axis in order"
         raise document.error(key, f"one number{many}")
     if key == "scale" and 0 in found:
-        raise document.error(key, "other than zero, or every picture would look the same")
+        raise document.error(key, "other than zero, or every sample would look the same")
     return found

@@ -7,8 +7,9 @@ from typing import Literal
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset.samples import Samples
+from edge_opt.inputs.preprocess import array
 from edge_opt.inputs.preprocess.picture import shape
-from edge_opt.types import Preprocessing, TensorSpec
+from edge_opt.types import ArrayPreprocessing, Contract, Preprocessing, TensorSpec
 from edge_opt.units import format_number
 
 Layout = Literal["NHWC", "NCHW", "NHW"]
@@ -45,7 +46,7 @@ _CONVENTIONS = (
 
 
 def likely(spec: TensorSpec, samples: Samples) -> tuple[Preprocessing, ...]:
-    """The contracts worth trying for a model with the input ``spec``, the most common first.
+    """The contracts for pictures worth trying for a model with the input ``spec``, the most common first.
 
     Both colour orders where there is colour, and both stretching and cropping where the aspects differ. Raises
     DataError where the input is not a picture.
@@ -74,8 +75,11 @@ def likely(spec: TensorSpec, samples: Samples) -> tuple[Preprocessing, ...]:
     )
 
 
-def check(contract: Preprocessing, spec: TensorSpec) -> None:
-    """Nothing; raises DataError where ``contract`` makes pictures of another shape than the input ``spec`` takes."""
+def check(contract: Contract, spec: TensorSpec) -> None:
+    """Nothing; raises DataError where ``contract`` makes samples of another shape than the input ``spec`` takes."""
+    if isinstance(contract, ArrayPreprocessing):
+        array.check(contract, spec)
+        return
     made, taken = shape(contract), spec.shape[1:]
     if len(made) != len(taken) or any(want not in (None, have) for have, want in zip(made, taken, strict=True)):
         wanted = " x ".join("any" if size is None else str(size) for size in taken)
@@ -85,8 +89,10 @@ def check(contract: Preprocessing, spec: TensorSpec) -> None:
         )
 
 
-def describe(contract: Preprocessing) -> str:
+def describe(contract: Contract) -> str:
     """The contract in a few words: ``rgb 224 x 224, centre crop, pixel / 255``."""
+    if isinstance(contract, ArrayPreprocessing):
+        return array.describe(contract)
     parts = [f"{contract.color} {contract.width} x {contract.height}"]
     parts += ["centre crop"] if contract.crop == "center" else []
     for convention in _CONVENTIONS:

@@ -21,28 +21,17 @@ All of it is arithmetic on whole numbers or single multiplications, so that Java
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_opt.errors import DataError, MissingPackage
-from edge_opt.inputs.dataset.samples import Samples
-from edge_opt.store import room
-from edge_opt.types import Finding, Preprocessing
+from edge_opt.errors import MissingPackage
+from edge_opt.types import Preprocessing
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
-Warn = Callable[[Finding], None]
-
-_CHUNK = 64
-MOST_LATE_FAILURES = 0.01
 
 
 def shape(contract: Preprocessing) -> tuple[int, ...]:
@@ -71,7 +60,7 @@ def _finished(contract: Preprocessing, picture: Array) -> Array:
     return np.ascontiguousarray(values[..., 0] if contract.layout == "NHW" else values)
 
 
-def _apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]:
+def apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]:
     """What :func:`apply` gives for each; contracts that differ in their numbers only share the resized picture."""
     pictures: dict[Preprocessing, Array] = {}
     rows = []
@@ -81,54 +70,6 @@ def _apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]
             pictures[geometry] = resized(contract, _colored(contract.color, image))
         rows.append(_finished(contract, pictures[geometry]))
     return rows
-
-
-def prepare(
-    contract: Preprocessing,
-    samples: Samples,
-    out: Path,
-    progress: Progress | None = None,
-    warn: Warn | None = None,
-) -> Path:
-    """Write what the model sees of all ``samples`` to the ``.npy`` file ``out``, ``(n, …)`` float32, and return it.
-
-    Nothing larger than a few pictures is held in memory; map the file to read it. A file that can no longer be decoded
-    becomes a picture of zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError.
-    Raises DataError for NaN, and RunError where the disk is full.
-    """
-    prepare_each({Path(out): contract}, samples, progress, warn)
-    return Path(out)
-
-
-def prepare_each(
-    contracts: Mapping[Path, Preprocessing],
-    samples: Samples,
-    progress: Progress | None = None,
-    warn: Warn | None = None,
-) -> None:
-    """The same for several contracts, each with its file; every picture is decoded once."""
-    broken: list[str] = []
-    partial = {out: out.with_name(out.name + ".partial") for out in contracts}
-    try:
-        with room(next(iter(contracts)).parent), ExitStack() as open_files:
-            files = [open_files.enter_context(partial[out].open("wb")) for out in contracts]
-            for file, contract in zip(files, contracts.values(), strict=True):
-                header = {"descr": "<f4", "fortran_order": False, "shape": (len(samples), *shape(contract))}
-                np.lib.format.write_array_header_1_0(file, header)
-            # written, not mapped: on a full disk a write is an error, a mapped page is a SIGBUS
-            for done, rows in _prepared(tuple(contracts.values()), samples, broken, warn is not None):
-                for row in rows:
-                    for file, values in zip(files, row, strict=True):
-                        file.write(np.ascontiguousarray(values, "<f4").tobytes())
-                if progress is not None:
-                    progress(done, len(samples))
-        if broken and warn is not None:
-            warn(_late(broken, len(samples)))
-        for out in contracts:
-            os.replace(partial[out], out)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
 
 
 def resized(contract: Preprocessing, image: Array) -> Array:
@@ -193,44 +134,3 @@ def _cast(contract: Preprocessing, values: NDArray[np.float64]) -> Array:
     if contract.dtype == "uint8":
         return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
     return values.astype(np.float32)
-
-
-def _prepared(
-    contracts: Sequence[Preprocessing], samples: Samples, broken: list[str], forgiving: bool
-) -> Iterator[tuple[int, list[list[Array]]]]:
-    """How many samples are done, and the newest of them: for each the row of every contract."""
-    most = int(MOST_LATE_FAILURES * len(samples))
-    chunk = max(4, _CHUNK // len(contracts))
-
-    def one(i: int) -> list[Array] | DataError:
-        try:
-            return _apply_each(contracts, samples.image(i))
-        except DataError as fault:
-            return fault
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(samples), chunk):
-            indices = range(start, min(start + chunk, len(samples)))
-            rows = []
-            for i, row in zip(indices, pool.map(one, indices), strict=True):
-                if isinstance(row, DataError):
-                    broken.append(samples.name(i))
-                    if not forgiving or len(broken) > max(1, most):
-                        raise row
-                    row = [np.zeros(shape(contract), np.float32) for contract in contracts]
-                elif not all(np.isfinite(values).all() for values in row):
-                    raise DataError(
-                        f"'{samples.name(i)}' holds NaN or infinite values after preprocessing",
-                        "correct its pixels, and the scale and offset of the contract",
-                    )
-                rows.append(row)
-            yield indices.stop, rows
-
-
-def _late(broken: list[str], total: int) -> Finding:
-    return Finding(
-        code="EO114",
-        level="warning",
-        message=f"{len(broken)} of {total} pictures can no longer be decoded and count as empty: '{broken[0]}' first",
-        hint="the file changed while edge-opt was running; repair it and run again",
-    )
