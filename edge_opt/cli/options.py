@@ -14,19 +14,12 @@ Decorator = Callable[[Command], Command]
 PATH = click.Path(path_type=Path)
 
 
-class Counts(click.ParamType[tuple[int, ...]]):
-    """Whole numbers from one on, with commas between them."""
-
-    name = "counts"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Each of them once, in the order given."""
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip() for part in str(value).split(",")]
-        if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-            self.fail(f"'{value}' is no list of whole numbers from 1 on: write it like 1,2,4", param, ctx)
-        return tuple(dict.fromkeys(int(part) for part in parts))
+def _counts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers from one on, with commas between them: each once, in the order given."""
+    parts = [part.strip() for part in value.split(",")] if value else []
+    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise click.BadParameter(f"'{value}' is no list of whole numbers from 1 on: write it like 1,2,4")
+    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 model = click.argument("model", type=PATH)
@@ -61,8 +54,8 @@ threads = click.option(
 )
 thread_counts = click.option(
     "--threads",
-    type=Counts(),
-    default=(),
+    callback=_counts,
+    default="",
     metavar="N,...",
     help="Threads of the runtime; several with commas, each with a report of its own. The target's first, by default.",
 )
