@@ -23,6 +23,7 @@ COMMANDS = {
     "report": ("show:report", "Print the report of a run as text, Markdown, CSV or JSON."),
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),
+    "runtime": ("machine:runtime", "Set up, list or remove runtimes that need an environment of their own."),
 }
 
 

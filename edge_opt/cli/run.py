@@ -160,7 +160,7 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @click.command()
 @options.artifacts
 @options.target
-@options.runtime
+@options.runtimes
 @options.threads
 @options.rounds
 @options.seed

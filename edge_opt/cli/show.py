@@ -111,7 +111,7 @@ def print_benched(found: Benchmarks, format: str) -> None:
         format,
     )
     for failed in found.failures:
-        _failed(str(failed.artifact), failed.message, failed.hint)
+        _failed(f"{failed.artifact} by {failed.runtime}", failed.message, failed.hint)
 
 
 def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:

@@ -16,7 +16,7 @@ from edge_opt.flows import initialize, pipeline
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import Converted, make_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
-from edge_opt.flows.given import temporary
+from edge_opt.flows.given import runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.workbench import Request
@@ -141,16 +141,17 @@ def bench(
 ) -> Benchmarks:
     """The latency and memory of each artifact, in interleaved rounds; speed-ups refer to the first one.
 
-    The run folder ``output`` keeps the raw samples.
+    ``runtime`` may name several, with commas: each artifact is then measured by all that load it. The run folder
+    ``output`` keeps the raw samples.
     """
     profile = targets.load(target)
-    _known_runtime(runtime)
+    runtimes = runtimes_of(runtime)
     with Run.start(Path(output), {"command": "bench"}) if output else temporary() as run:
         return time_artifacts(
             [Path(path) for path in paths],
             profile,
             threads=threads or profile.threads[0],
-            runtime=runtime,
+            runtimes=runtimes,
             protocol=Protocol(rounds=rounds),
             seed=seed,
             run=run,

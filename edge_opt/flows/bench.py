@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.flows.given import entry_of, size_of
+from edge_opt.flows.given import entries_of, size_of
 from edge_opt.inputs import targets
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
@@ -29,9 +29,10 @@ class Benched:
 
 @dataclass(frozen=True, kw_only=True)
 class Unmeasured:
-    """One artifact that could not be measured, why, and what to do."""
+    """One artifact that could not be measured, by which runtime, why, and what to do."""
 
     artifact: Path
+    runtime: str
     message: str
     hint: str
 
@@ -50,7 +51,7 @@ def time_artifacts(
     target: Target,
     *,
     threads: int,
-    runtime: str,
+    runtimes: Sequence[str],
     protocol: Protocol,
     seed: int,
     run: Run,
@@ -59,13 +60,14 @@ def time_artifacts(
 ) -> Benchmarks:
     """Each artifact's latency and memory, in interleaved rounds; speed-ups refer to the first one that works.
 
-    Each one is loaded before any is measured. ``run`` keeps the raw samples. Raises StepFailed where none can be
-    loaded, InputError where this machine cannot stand for the target.
+    With ``runtimes``, each artifact is measured by every one of them that loads its format. Each one is loaded before
+    any is measured. ``run`` keeps the raw samples. Raises StepFailed where none can be loaded, InputError where this
+    machine cannot stand for the target.
     """
     isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
     if mismatch := targets.mismatch(target, isa):
         raise InputError(mismatch, "measure with -t host, or on a machine that matches the target")
-    entries = {str(path): entry_of(path, target, runtime) for path in paths}
+    entries = {_name(one, runtimes): one for path in paths for one in entries_of(path, target, runtimes)}
     broken: dict[str, EdgeOptError] = {}
     for done, (name, entry) in enumerate(entries.items()):
         watch(Step(stage="load", what=name, done=done, total=len(entries)))
@@ -92,12 +94,23 @@ def time_artifacts(
     reasons |= {name: (reason, _HINT) for name, reason in stopped.items()}
     return Benchmarks(
         rows=tuple(
-            Benched(artifact=Path(name), size_bytes=size_of(Path(name)), measured=one) for name, one in measured.items()
+            Benched(artifact=entries[name].path, size_bytes=size_of(entries[name].path), measured=one)
+            for name, one in measured.items()
         ),
         failures=tuple(
-            Unmeasured(artifact=Path(name), message=reasons[name][0], hint=reasons[name][1])
+            Unmeasured(
+                artifact=entries[name].path,
+                runtime=entries[name].runtime,
+                message=reasons[name][0],
+                hint=reasons[name][1],
+            )
             for name in entries
             if name in reasons
         ),
         findings=noise.check_measured(measured, next(iter(working))),
     )
+
+
+def _name(entry: Entry, runtimes: Sequence[str]) -> str:
+    """The words for an entry: its path, and its runtime where several were asked for."""
+    return f"{entry.path} by {entry.runtime}" if len(runtimes) > 1 else str(entry.path)

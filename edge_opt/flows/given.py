@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import InputError
+from edge_opt.errors import InputError, UnknownName
 from edge_opt.store import Run
 from edge_opt.types import Entry, Target
 
@@ -17,21 +17,34 @@ _SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 
 def entry_of(path: Path, target: Target, runtime: str = "") -> Entry:
     """What the worker runs for the artifact at ``path``; its runtime is the target's first that loads the format."""
+    return entries_of(path, target, (runtime,) if runtime else ())[0]
+
+
+def entries_of(path: Path, target: Target, runtimes: Sequence[str] = ()) -> tuple[Entry, ...]:
+    """The same with each of ``runtimes`` that loads the format. Raises InputError where there is none."""
     if not path.exists():
         raise InputError(f"there is no artifact at '{path}'", "give a .tflite, .onnx or OpenVINO .xml file")
     if path.suffix not in _SUFFIXES:
         raise InputError(f"'{path}' is no artifact that edge-opt runs", "give a .tflite, .onnx or OpenVINO .xml file")
     format = _SUFFIXES[path.suffix]
-    for name in (runtime,) if runtime else target.runtimes:
-        if format in registry.load("runtimes", name).FORMATS:
-            return Entry(path=path, runtime=name)
-    if runtime:
-        raise InputError(
-            f"the runtime '{runtime}' does not load '{path.name}'", "leave --runtime out, or give another one"
-        )
+    able = [name for name in runtimes or target.runtimes if format in registry.load("runtimes", name).FORMATS]
+    if able:
+        return tuple(Entry(path=path, runtime=name) for name in (able if runtimes else able[:1]))
+    if runtimes:
+        named = f"the runtime '{runtimes[0]}' does" if len(runtimes) == 1 else f"{' and '.join(runtimes)} do"
+        raise InputError(f"{named} not load '{path.name}'", "leave --runtime out, or give another one")
     raise InputError(
         f"no runtime of '{target.name}' loads '{path.name}'", f"'edge-opt targets {target.name}' lists its runtimes"
     )
+
+
+def runtimes_of(text: str) -> tuple[str, ...]:
+    """The runtimes of a list with commas, each once. Raises UnknownName."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in found:
+        if name not in registry.names("runtimes"):
+            raise UnknownName.among("runtime", name, registry.names("runtimes"))
+    return found
 
 
 def size_of(path: Path) -> int:

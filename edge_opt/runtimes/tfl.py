@@ -22,7 +22,7 @@ else:
 
 FORMATS = ("tflite",)
 PACKAGES = ("tflite_runtime",)
-INSTALL = "tflite-runtime 'numpy<2'"
+INSTALL = "tflite-runtime"
 
 # what `edge-opt runtime add tflite-runtime` makes
 PYTHON = "3.11"

@@ -86,10 +86,11 @@ def _copy_artifact(source: Path, folder: Path, trial: Trial) -> str:
 
 def _runtime_file(trial: Trial) -> Path:
     """The module that ran the artifact when it was measured: it stands alone, so that it runs in the bundle as well."""
-    found = registry.load("runtimes", trial.runtime).__file__
-    if found is None:
+    module = registry.load("runtimes", trial.runtime)
+    if module.__file__ is None:
         raise RunError(f"the runtime '{trial.runtime}' has no file to put into a bundle", "choose another runtime")
-    return Path(found)
+    found = Path(module.__file__)
+    return found.with_name(getattr(module, "STANDALONE", found.name))  # one that needs its neighbour names that
 
 
 def template(name: str) -> str:
@@ -104,7 +105,10 @@ def requirements(report: Report) -> tuple[str, ...]:
         distribution, _, version = trial.measured.runtime_version.partition(" ")
     else:
         distribution, version = registry.load("runtimes", trial.runtime).INSTALL, ""
-    return (_pinned(distribution, version), *(_pinned(name, _installed(report, name)) for name in ("numpy", "pillow")))
+    others = {name: _pinned(name, _installed(report, name)) for name in ("numpy", "pillow")}
+    # a runtime with an environment of its own does not run with the numpy of this one
+    own = {one for one in getattr(registry.load("runtimes", trial.runtime), "REQUIREMENTS", ()) if "numpy" in one}
+    return (_pinned(distribution, version), *(own or {others["numpy"]}), others["pillow"])
 
 
 def _installed(report: Report, distribution: str) -> str:
