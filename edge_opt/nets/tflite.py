@@ -119,11 +119,16 @@ def load(path: Path) -> Any:
     if content[4:8] != IDENTIFIER:
         told = "is an empty file" if not content else "is not a TFLite model"
         raise ModelError(f"'{path.name}' {told}: it does not begin as one", _DAMAGED)
-    schema = imported("ai_edge_litert.schema_py_generated", "ai-edge-litert", "litert", "reading a .tflite file")
     try:
-        return schema.ModelT.InitFromPackedBuf(content, 0)
+        return parsed(content)
     except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError) as error:
         raise ModelError(f"'{path.name}' is damaged: it points beyond its end", _DAMAGED) from error
+
+
+def parsed(content: bytes) -> Any:
+    """The flatbuffer ``content`` as the objects of its schema; raises whatever it meets where it is damaged."""
+    schema = imported("ai_edge_litert.schema_py_generated", "ai-edge-litert", "litert", "reading a .tflite file")
+    return schema.ModelT.InitFromPackedBuf(content, 0)
 
 
 def graph(name: str, model: Any) -> Graph:
