@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import EdgeOptError, ModelError
-from edge_opt.nets import archive, describe, frameworks, freeze, trust
+from edge_opt.nets import archive, describe, frameworks, freeze, trust, wiring
 from edge_opt.nets.archive import Archive
 from edge_opt.types import Model, Source, SourceKind, TensorSpec
 
@@ -160,6 +160,8 @@ def _load_by(
 ) -> Any:
     objects = dict(custom)
     if framework == "tf_keras":
+        if name := wiring.stuck(saved.config):
+            raise ValueError(f"the layer '{name}' waits for itself, or for one that is never called")
         loader = frameworks.tf_keras().models.load_model
     else:
         loader = frameworks.keras().saving.load_model

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import ModelError
-from edge_opt.nets import describe, frameworks, freeze, trust
+from edge_opt.nets import contents, describe, frameworks, freeze, trust
 from edge_opt.types import Model, Source, SourceKind, TensorSpec
 
 _FILE = "saved_model.pb"
@@ -110,6 +110,7 @@ def _check(path: Path, allow_code: bool) -> None:
         told = f"holds no model (no {_FILE})" if inside else "is an empty folder"
         hint = f"did you mean '{path / models[0]}'?" if models else "give a model file, or a SavedModel folder"
         raise ModelError(f"'{path}' {told}", hint)
+    contents.check_folder(path)
     frameworks.tensorflow()
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel

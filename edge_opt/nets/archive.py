@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import lzma
+import struct
 import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from edge_opt.errors import ModelError
+from edge_opt.nets import contents
 
 _ZIP = b"PK\x03\x04"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _GIT_LFS = b"version https://git-lfs"
 _SAVE_WHOLE = "save the whole model: model.save('model.keras')"
+_COPY_AGAIN = "copy or download it again"
+_DEEPEST = 200  # a model in a model takes five
+
+# What zipfile, its decompressors and h5py raise at something that they cannot make sense of.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,36 +74,78 @@ def read(path: Path) -> Archive:
 
 
 def _read_zip(path: Path) -> Archive:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            if "config.json" not in names:
-                raise ModelError(f"'{path.name}' is a zip archive without a Keras model (no config.json)", _SAVE_WHOLE)
-            config = json.loads(archive.read("config.json"))
-            metadata = json.loads(archive.read("metadata.json")) if "metadata.json" in names else {}
-            if not isinstance(config, dict) or not isinstance(metadata, dict):
-                raise ValueError("its configuration is no object")
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RecursionError) as error:
-        raise ModelError(f"'{path.name}' is damaged: {error}", "copy or download it again") from error
+    with _told_as_damage(path), zipfile.ZipFile(path) as archive:
+        contents.check_zip(path, archive)
+        names = set(archive.namelist())
+        if "config.json" not in names:
+            raise ModelError(f"'{path.name}' is a zip archive without a Keras model (no config.json)", _SAVE_WHOLE)
+        config = _parsed(path, "config.json", _text(path, archive, "config.json"))
+        metadata = (
+            _parsed(path, "metadata.json", _text(path, archive, "metadata.json")) if "metadata.json" in names else {}
+        )
+        for name in names:
+            if name.endswith(".h5"):
+                # all of it is read, and so checked against its sum
+                with h5_file(io.BytesIO(archive.read(name))) as file:
+                    contents.check_h5(path, file, archive.getinfo(name).file_size)
     return Archive(container="keras", config=config, version=str(metadata.get("keras_version", "")))
 
 
-def _read_h5(path: Path) -> Archive:
-    import h5py
+def _text(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    size = archive.getinfo(name).file_size
+    if size > contents.MOST_TEXT_BYTES:
+        raise ModelError(
+            f"'{path.name}' is damaged: its {name} would hold {size / 2**20:.0f} MiB, which no architecture does",
+            _COPY_AGAIN,
+        )
+    return archive.read(name)
 
-    try:
-        with h5py.File(path, "r") as file:
-            text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
-    except OSError as error:
-        raise ModelError(f"'{path.name}' is damaged: {error}", "copy or download it again") from error
-    if text is None:
-        raise ModelError(f"'{path.name}' holds weights only, and no architecture", _SAVE_WHOLE)
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"'{path.name}' is damaged: its model_config is no JSON ({error})", "save it again") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"'{path.name}' is damaged: its model_config is no object", "save it again")
+
+def _read_h5(path: Path) -> Archive:
+    with _told_as_damage(path), h5_file(path) as file:
+        contents.check_h5(path, file, path.stat().st_size)
+        text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
+        if text is None:
+            raise ModelError(f"'{path.name}' holds weights only, and no architecture", _SAVE_WHOLE)
+        config = _parsed(path, "model_config", text)
     return Archive(
         container="h5", config=config, version=version.decode() if isinstance(version, bytes) else str(version)
     )
+
+
+def h5_file(source: Any) -> Any:
+    """The HDF5 file at a path or in a stream, open to be read."""
+    import h5py
+
+    return h5py.File(source, "r")
+
+
+def _parsed(path: Path, name: str, text: Any) -> dict[str, Any]:
+    """The object that ``text`` is as JSON, nested no deeper than a model can be. Raises ModelError."""
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"'{path.name}' is damaged: its {name} is no JSON ({error})", "save it again") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"'{path.name}' is damaged: its {name} is no object", "save it again")
+    level: list[Any] = [found]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise ModelError(f"'{path.name}' is damaged: its {name} is nested too deep for a model", "save it again")
+        boxes = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [inner for box in boxes for inner in box if isinstance(inner, dict | list)]
+    return found
+
+
+@contextlib.contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
+    """Turn what the readers of archives raise at a broken one into a ModelError."""
+    try:
+        yield
+    except OSError as error:  # a place in the file that is not there; HDF5 says which
+        told = str(error) if error.errno is None else "its parts are not where it says they are"
+        raise ModelError(f"'{path.name}' is damaged: {told}", _COPY_AGAIN) from error
+    except _BROKEN as error:
+        raise ModelError(f"'{path.name}' is damaged: {str(error) or type(error).__name__}", _COPY_AGAIN) from error

@@ -172,7 +172,13 @@ def wrapped(what: str, hint: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error that says something, at most 200 characters long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The first line of an error that says something, at most 200 characters long.
+
+    Of Keras', which wrap one another, it is that of the innermost.
+    """
+    said = str(error).rpartition("Exception encountered:")[2]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1]}"
     return text if len(text) <= 200 else f"{text[:199]}…"

@@ -69,14 +69,15 @@ def in_config(config: Any, known: Collection[str] = ()) -> Iterator[Suspect]:
     ``known`` are the names of Keras' own classes, for old files that name a class without its module; where it is
     empty, such names are let through.
     """
-    if isinstance(config, dict):
-        if isinstance(config.get("class_name"), str):
-            yield from _in_object(config, known)
-        for value in config.values():
-            yield from in_config(value, known)
-    elif isinstance(config, list):
-        for value in config:
-            yield from in_config(value, known)
+    waiting = [config]
+    while waiting:  # no recursion: a file may be nested deeper than Python goes
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("class_name"), str):
+                yield from _in_object(one, known)
+            waiting.extend(reversed(one.values()))
+        elif isinstance(one, list):
+            waiting.extend(reversed(one))
 
 
 def _in_object(config: dict[str, Any], known: Collection[str]) -> Iterator[Suspect]:
