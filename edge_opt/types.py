@@ -386,7 +386,7 @@ class Failure:
 
     id: str
     recipe: str
-    stage: Literal["export", "load", "evaluate", "benchmark"]
+    stage: Literal["export", "check", "load", "evaluate", "benchmark", "rank"]
     message: str
     hint: str = ""
 
@@ -495,6 +495,7 @@ class Outline:
     disk_bytes: int
     findings: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    effort: Effort = "standard"
 
 
 @dataclass(frozen=True, kw_only=True)
