@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from edge_opt import registry
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
+from edge_opt.errors import InputError
 from edge_opt.flows import runtimes
+from edge_opt.flows.verify import summary
+from edge_opt.flows.verify import verify as verify_bundle
 from edge_opt.results.report import tables
 from edge_opt.store import dump
 
@@ -18,6 +23,70 @@ _listing = click.option(
     "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
 )
 _NAME = click.argument("name")
+
+
+_MARKS = {"kept": "kept", "broken": "BROKEN", "unclear": "unclear", "noted": "noted"}
+_EXIT = {"kept": 0, "broken": 1, "unclear": 3}
+
+
+@click.command()
+@click.argument("bundle", type=options.PATH)
+@click.option("--strict", is_flag=True, help="Hold a processor other than the measured one to them too.")
+@click.option(
+    "--slack",
+    default="25%",
+    show_default=True,
+    metavar="25%",
+    help="How much more time and memory it may take than promised.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    help="Measuring rounds, each in a fresh process.",
+)
+@_listing
+@options.said
+@click.pass_context
+def verify(ctx: click.Context, bundle: Path, strict: bool, slack: str, rounds: int, format: str, **said: bool) -> None:
+    """Verify on this machine that BUNDLE keeps its promises: files, answers, latency and memory.
+
+    Needs only the runtime of the model, in this environment. Exit code 0: every promise is kept; 1: one is broken;
+    3: it cannot be told.
+    """
+    with Progress(quiet=said["quiet"], verbose=said["verbose"]) as watch:
+        found = verify_bundle(
+            bundle,
+            strict=strict,
+            slack=_share(slack),
+            rounds=rounds,
+            device=registry.load("devices", "local")(),
+            watch=watch,
+        )
+        for check in found.checks:
+            if check.finding:
+                watch.finding(check.finding)
+    if format == "json":
+        _json(found)
+    else:
+        head = " · ".join(f"{name} {value}" for name, value in summary(found).items())
+        click.echo("\n".join(filter(None, (f"{bundle}: {_MARKS[found.status]}", head))))
+        for check in found.checks:
+            click.echo(f"  {_MARKS[check.status]:<8} {check.name:<8} {check.message}")
+    ctx.exit(_EXIT[found.status])
+
+
+def _share(text: str) -> float:
+    """A share that may be more than everything, as ``150%``. Raises InputError."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = -1.0
+    if rest or not 0 <= share < 100:
+        raise InputError(f"'{text}' is not a share", "write it like 25% or 0.25")
+    return share
 
 
 @click.group()

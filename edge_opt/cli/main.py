@@ -20,9 +20,11 @@ COMMANDS = {
     "convert": ("run:convert", "Make artifacts of one or more recipes and formats, without measuring them."),
     "bench": ("run:bench", "Measure the latency and memory of artifacts."),
     "evaluate": ("run:evaluate", "Measure the accuracy of artifacts on labelled data."),
+    "inspect": ("inspect:inspect", "Show what artifacts are executed as, operator by operator."),
     "report": ("show:report", "Print the report of a run as text, Markdown, CSV or JSON."),
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),
+    "verify": ("machine:verify", "Verify on the deployment machine that a bundle keeps its promises."),
     "runtime": ("machine:runtime", "Set up, list or remove runtimes that need an environment of their own."),
 }
 
