@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,44 @@ import numpy as np
 Spec = Mapping[str, Any]  # the fields of types.TensorSpec
 
 
-def read(path: str) -> Any:
-    """The array ``(n, …)`` in the file, mapped and not loaded: a test set may be larger than the memory of a board.
+class Rows:
+    """The samples ``(n, …)`` of a ``.npy`` file, each read when it is asked for.
+
+    Not mapped: a page that was looked at counts as memory of the process, and in the end all of them would.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115 - for as long as the process lives
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        self.shape, fortran, self.dtype = read_header[np.lib.format.read_magic(self._file)](self._file)
+        if fortran or self.dtype.hasobject or not self.shape:
+            raise ValueError("it holds no plain list of samples")
+        self._start = self._file.tell()
+        self._row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+        if Path(path).stat().st_size < self._start + len(self) * self._row_bytes:
+            raise ValueError("it is cut short")
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, places: slice) -> Any:
+        """The samples at those places, ``(n, …)``, in memory."""
+        start, stop, _ = places.indices(len(self))
+        self._file.seek(self._start + start * self._row_bytes)
+        content = self._file.read(max(0, stop - start) * self._row_bytes)
+        return np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])
+
+
+def read(path: str) -> Rows:
+    """The samples ``(n, …)`` in the file: a test set may be larger than the memory of a board.
 
     Raises ValueError where it holds no sample or is no array file.
     """
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    if rows.ndim == 0 or len(rows) == 0:
+    try:
+        rows = Rows(path)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"'{path}' cannot be read as an array of samples: {error}") from error
+    if len(rows) == 0:
         raise ValueError(f"'{path}' holds no sample")
     return rows
 
