@@ -103,18 +103,18 @@ def predict(job: Job, load: Load) -> dict[str, Any]:
     spec = loaded.single_input()
     if len(loaded.session.outputs) != 1:
         raise ValueError(f"it has {len(loaded.session.outputs)} outputs; only one is supported")
-    found = np.empty(0, np.float32)
-    for index in range(len(rows)):
-        given = samples.sample(rows, index, spec)
-        answer = samples.numbers(loaded.session.run([given])[0], loaded.session.outputs[0])
-        if not np.isfinite(answer).all():
-            raise ValueError(f"its output for sample {index} holds NaN or infinity")
-        if index == 0:
-            found = np.empty((len(rows), *answer.shape[1:]), np.float32)
-        found[index] = answer[0]
     out = Path(job["outputs"])
     part = out.with_name(out.name + ".part.npy")
-    np.save(part, found)
+    with part.open("wb") as file:  # row by row: the outputs of all samples may be larger than the memory of a board
+        for index in range(len(rows)):
+            given = samples.sample(rows, index, spec)
+            answer = samples.numbers(loaded.session.run([given])[0], loaded.session.outputs[0])
+            if not np.isfinite(answer).all():
+                raise ValueError(f"its output for sample {index} holds NaN or infinity")
+            if index == 0:
+                header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), *answer.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(answer[0], "<f4").tobytes())
     os.replace(part, out)
     return {**loaded.described(), "outputs": str(out), "peak_rss_bytes": memory.peak_bytes()}
 
