@@ -32,14 +32,13 @@ from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 
 RESULT = Path(__file__).parent / "results" / "kill_study.json"
 TARGET = """\
-name = "two-formats"
 description = "This machine, with two of its formats, so that a run is short."
 device = "local"
-formats = ["tflite", "onnx"]
-runtimes = ["litert", "onnxruntime"]
+formats = ["tflite", "openvino"]
+runtimes = ["litert", "openvino"]
 threads = [1]
 """
-ASKED = ("-r", "float32", "-r", "static_int8", "--rounds", "3", "--seed", "0")
+ASKED = ("-r", "float32", "-r", "static_int8", "--rounds", "2", "--seed", "0")
 # A worker reads its job from a file on stdin, which can be looked at without taking it.
 COUNTING = """\
 import json, os, sys

@@ -21,6 +21,7 @@ COMMANDS = {
     "bench": ("run:bench", "Measure the latency and memory of artifacts."),
     "evaluate": ("run:evaluate", "Measure the accuracy of artifacts on labelled data."),
     "inspect": ("inspect:inspect", "Show what artifacts are executed as, operator by operator."),
+    "compare": ("compare:compare", "Compare runs, artifacts, formats and runtimes side by side."),
     "report": ("show:report", "Print the report of a run as text, Markdown, CSV or JSON."),
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),

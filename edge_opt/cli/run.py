@@ -10,13 +10,32 @@ from typing import Any
 import click
 
 from edge_opt.cli import options
+from edge_opt.cli.compare import print_comparison, worst
 from edge_opt.cli.progress import Progress
-from edge_opt.cli.show import picture_in, print_benched, print_converted, print_evaluated
+from edge_opt.cli.show import picture_in, print_benched, print_converted, print_evaluated, print_failed
 from edge_opt.flows import api
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.results.report import render
 from edge_opt.types import Report
 
+_effort = click.option(
+    "--effort",
+    type=click.Choice(["quick", "standard", "thorough"]),
+    default="standard",
+    show_default=True,
+    help="quick: what mostly wins, in minutes. standard: every recipe that can still win, and better quantizations "
+    "where static_int8 loses too much. thorough: all of them, also where one passes.",
+)
+_time_limit = click.option(
+    "--time-limit", default="", metavar="10m", help="Try what is most promising in this time, and certify within it."
+)
+_rounds = click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=None,
+    callback=lambda _ctx, _parameter, value: value or 0,  # as many as the effort has
+    help="Measuring rounds, each in a fresh process.  [default: 10; 5 with --effort quick]",
+)
 _goal = click.option(
     "--goal",
     type=click.Choice(["balanced", "latency", "size"]),
@@ -51,17 +70,21 @@ def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
 @click.command()
 @options.model
 @options.data
-@options.target
+@options.targets
 @options.recipes
 @click.option("-o", "--output", type=options.PATH, default=None, help="The run folder.  [default: runs/MODEL]")
-@options.threads
+@options.thread_counts
 @_goal
 @options.max_drop
 @click.option("--max-latency", default="", metavar="40ms", help="The largest p90 latency allowed.")
 @click.option("--max-size", default="", metavar="8MB", help="The largest artifact allowed.")
 @click.option("--max-memory", default="", metavar="64MB", help="The most memory the artifact may add to its process.")
-@options.rounds
+@_effort
+@_time_limit
+@_rounds
 @options.seed
+@options.jobs
+@options.no_cache
 @options.allow_code
 @click.option("--resume", is_flag=True, help="Go on with the run begun in the folder; nothing finished is repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
@@ -69,19 +92,46 @@ def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
 @options.said
 @click.pass_context
 def optimize(
-    ctx: click.Context, /, model: Path, data: Path, output: Path | None, threads: int | None, format: Any, **rest: Any
+    ctx: click.Context,
+    /,
+    model: Path,
+    data: Path,
+    targets: tuple[str, ...],
+    threads: tuple[int, ...],
+    output: Path | None,
+    format: Any,
+    **rest: Any,
 ) -> None:
     """Try recipes on MODEL, measure them on the target, keep the best.
 
-    Writes report.json, report.md, the artifacts and a bundle to the run folder. Exit code 1: no artifact keeps
-    every limit; 3: it cannot be told whether one does.
+    Writes report.json, report.md, the artifacts and a bundle to the run folder. With several targets or numbers of
+    threads, each has a run folder of its own in there, and compare.md and compare.json show them side by side.
+
+    Exit code 1: no artifact keeps every limit; 3: it cannot be told whether one does. Of several runs, the worst.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = output or Path("runs") / model.stem
-    report = _optimize(quiet, verbose, model=model, data=data, output=output, threads=threads or 0, **rest)
+    rest |= {"model": model, "data": data, "output": output, "jobs": rest["jobs"] or 0}
+    if len(set(targets)) > 1 or len(threads) > 1:
+        ctx.exit(_several(quiet, verbose, format, targets=targets, threads=threads, **rest))
+    report = _optimize(quiet, verbose, target=targets[0], threads=threads[0] if threads else 0, **rest)
     click.echo(render(report, format, picture=picture_in(output)), nl=False)
     _where(report, output, quiet)
     ctx.exit(exit_code(report))
+
+
+def _several(quiet: bool, verbose: bool, format: str, **arguments: Any) -> int:
+    """Run each target and number of threads, print them side by side, and return the worst exit code."""
+    with Progress(quiet=quiet, verbose=verbose) as watch:
+        found = api.optimize_several(**arguments, command=_given(), watch=watch)
+    print_comparison(found.comparison, format, quiet=quiet)
+    for folder, error in found.errors.items():
+        print_failed(str(folder), error.message, error.hint)
+    if not quiet:
+        click.echo(f"\ncomparison: {arguments['output'] / 'compare.md'}", err=True)
+        for folder in found.reports:
+            click.echo(f"report: {folder / 'report.md'}", err=True)
+    return worst([*map(exit_code, found.reports.values()), *(2 for _ in found.errors)])
 
 
 def exit_code(report: Report) -> int:
@@ -92,7 +142,12 @@ def exit_code(report: Report) -> int:
 
 def _optimize(quiet: bool, verbose: bool, **arguments: Any) -> Report:
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        return api.optimize(**arguments, command=shlex.join(["edge-opt", *sys.argv[1:]]), watch=watch)
+        return api.optimize(**arguments, command=_given(), watch=watch)
+
+
+def _given() -> str:
+    """The command as it was given."""
+    return shlex.join(["edge-opt", *sys.argv[1:]])
 
 
 def _where(report: Report, output: Path, quiet: bool) -> None:
@@ -135,6 +190,8 @@ def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose:
     "-o", "--output", type=options.PATH, default=Path(), help="The folder for the artifacts.  [default: here]"
 )
 @options.seed
+@options.jobs
+@options.no_cache
 @options.allow_code
 @click.option(
     "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
@@ -149,6 +206,7 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     formats = tuple(name.strip() for name in to.split(",") if name.strip())
     with Progress(quiet=quiet, verbose=verbose) as watch:
+        rest["jobs"] = rest["jobs"] or 0
         made = api.convert(model, to=formats, recipes=recipes or ("float32",), watch=watch, **rest)
         for finding in made.findings:
             watch.finding(finding)

@@ -111,7 +111,7 @@ def print_benched(found: Benchmarks, format: str) -> None:
         format,
     )
     for failed in found.failures:
-        _failed(f"{failed.artifact} by {failed.runtime}", failed.message, failed.hint)
+        print_failed(f"{failed.artifact} by {failed.runtime}", failed.message, failed.hint)
 
 
 def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
@@ -153,10 +153,11 @@ def print_converted(made: Converted, format: str) -> None:
         left=True,
     )
     for one in made.failures:
-        _failed(f"{one.id} at {one.stage}", one.message, one.hint)
+        print_failed(f"{one.id} at {one.stage}", one.message, one.hint)
 
 
-def _failed(what: str, message: str, hint: str) -> None:
+def print_failed(what: str, message: str, hint: str) -> None:
+    """What went wrong beside a result, on stderr."""
     click.echo(f"failed: {what}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
 
 

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from edge_opt import registry, units
-from edge_opt.errors import InputError, RunError, UnknownName
-from edge_opt.flows import initialize, pipeline
+from edge_opt.errors import UnknownName
+from edge_opt.flows import compare as comparing
+from edge_opt.flows import initialize, pipeline, several
+from edge_opt.flows.asked import budgeted, known_runtime, most_jobs, recipes_of
+from edge_opt.flows.asked import device as device
+from edge_opt.flows.asked import executor as executor
+from edge_opt.flows.asked import load_report as load_report
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import Converted, make_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.given import runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.prepare import frontend_of
+from edge_opt.flows.several import Several
 from edge_opt.flows.workbench import Request
-from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets
+from edge_opt.results.report.side_by_side import Comparison
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.store import Run, cache_folder, parse, read_json
-from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Goal, Outline, Recipe, Report, Step, Target, Watch
-
-_STEP_TIMEOUT_S = 1800.0
-_MOST_JOBS = 2  # by default: a conversion keeps about one core busy, and TensorFlow takes a gigabyte
+from edge_opt.stages.plan.efforts import ROUNDS
+from edge_opt.store import Run, cache_folder
+from edge_opt.types import Effort, Finding, Goal, Outline, Report, Step, Watch
 
 
 def _silent(_: Outline | Step | Finding) -> None:
@@ -48,7 +52,9 @@ def optimize(
     max_latency: str = "",
     max_size: str = "",
     max_memory: str = "",
-    rounds: int = 10,
+    effort: Effort = "standard",
+    time_limit: str = "",
+    rounds: int = 0,
     seed: int = 0,
     jobs: int = 0,
     use_cache: bool = True,
@@ -58,15 +64,17 @@ def optimize(
     command: str = "",
     watch: Watch = _silent,
 ) -> Report:
-    """The report of ``recipes`` (by default all), tried on ``target``; limits carry units: ``"1pp"``, ``"40ms"``.
+    """The report of ``recipes`` (by default what ``effort`` has), tried on ``target``; limits carry units: ``"1pp"``.
 
-    ``threads=0`` takes the target's first choice, ``jobs=0`` runs two conversions or evaluations side by side where
-    there are two cores. The run folder ``output`` holds the artifacts, the report and the bundle. Raises EdgeOptError.
+    ``rounds=0`` measures as often as the effort does, ``threads=0`` takes the target's first choice, ``jobs=0`` runs two
+    conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it, as ``"10m"``. The run folder ``output`` holds the artifacts, the report and the bundle. Raises EdgeOptError.
     """
-    profile = _budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
+    profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
     if goal not in get_args(Goal):
         raise UnknownName.among("goal", goal, get_args(Goal))
-    chosen = _recipes(recipes)
+    if effort not in get_args(Effort):
+        raise UnknownName.among("effort", effort, get_args(Effort))
+    chosen = recipes_of(recipes)
     if recipes:  # of all recipes, those are tried that exist
         plan.check(chosen, profile, frontend_of(Path(model)).source)
     request = Request(
@@ -78,7 +86,10 @@ def optimize(
         threads=threads or profile.threads[0],
         goal=goal,
         seed=seed,
-        protocol=Protocol(rounds=rounds),
+        effort=effort,
+        as_asked=bool(recipes),
+        time_limit_s=units.parse_seconds(time_limit) if time_limit else None,
+        protocol=Protocol(rounds=rounds or ROUNDS[effort]),
         jobs=jobs or most_jobs(),
         cache=cache_folder(os.environ) if use_cache else None,
         allow_code=allow_code,
@@ -88,6 +99,76 @@ def optimize(
     )
     with closing(executor(request.jobs)) as workers:
         return pipeline.optimize(request, device=device(profile), executor=workers, watch=watch)
+
+
+def optimize_several(
+    model: str | Path,
+    data: str | Path,
+    *,
+    targets: Sequence[str] = ("host",),
+    threads: Sequence[int] = (),
+    output: str | Path = "runs/optimize",
+    use_cache: bool = True,
+    watch: Watch = _silent,
+    **options: Any,
+) -> Several:
+    """A run for each target and number of threads, in ``output/TARGET-threadsN``, and the comparison of them all.
+
+    Without ``threads``, each target's first choice is taken; ``options`` are those of :func:`optimize`. Conversions are
+    shared through the cache. One run that fails does not stop the others; raises its error where all fail.
+    """
+    runs = {
+        folder: partial(
+            optimize,
+            model,
+            data,
+            target=name,
+            threads=count,
+            output=folder,
+            use_cache=use_cache,
+            watch=watch,
+            **options,
+        )
+        for folder, (name, count) in several.places(targets, threads, Path(output)).items()
+    }
+    return several.optimize_each(runs, Path(output), cached=use_cache and bool(cache_folder(os.environ)), watch=watch)
+
+
+def compare(
+    paths: Sequence[str | Path],
+    *,
+    data: str | Path | None = None,
+    target: str = "host",
+    runtime: str = "",
+    threads: int = 0,
+    rounds: int = 10,
+    max_drop: str = "",
+    seed: int = 0,
+    watch: Watch = _silent,
+) -> Comparison:
+    """Run folders, reports and artifact files side by side; the files are timed now, all of them together.
+
+    ``runtime`` may name several, with commas; with ``data`` the accuracy of the files is measured too.
+    """
+    profile = budgeted(targets.load(target), max_drop, "", "", "")
+    runs = [run for path in paths for run in comparing.runs_in(Path(path))]
+    files = [Path(path) for path in paths if not comparing.runs_in(Path(path))]
+    found = comparing.of_reports({str(run): load_report(run) for run in dict.fromkeys(runs)})
+    if not files:
+        return found
+    with temporary() as run:
+        bench = comparing.Bench(
+            target=profile,
+            threads=threads or profile.threads[0],
+            runtimes=runtimes_of(runtime),
+            protocol=Protocol(rounds=rounds),
+            seed=seed,
+            max_drop=profile.budget.max_drop,
+            run=run,
+            device=device(profile),
+            watch=watch,
+        )
+        return comparing.with_artifacts(found, list(dict.fromkeys(files)), Path(data) if data else None, bench)
 
 
 def convert(
@@ -114,7 +195,7 @@ def convert(
     with temporary() as run, closing(executor(jobs or most_jobs())) as workers:
         return make_artifacts(
             Path(model),
-            _recipes(recipes),
+            recipes_of(recipes),
             profile,
             Path(output),
             data_path=Path(data) if data else None,
@@ -170,8 +251,8 @@ def evaluate(
     watch: Watch = _silent,
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
     """The accuracy of each artifact on the test split, paired with the first one's, and what the data set says."""
-    profile = _budgeted(targets.load(target), max_drop, "", "", "")
-    _known_runtime(runtime)
+    profile = budgeted(targets.load(target), max_drop, "", "", "")
+    known_runtime(runtime)
     with temporary() as run:
         return score_artifacts(
             [Path(path) for path in paths],
@@ -197,77 +278,3 @@ def init(
         return initialize.initialize(
             Path(data), Path(model) if model else None, allow_code=allow_code, run=run, executor=workers, watch=watch
         )
-
-
-def load_report(run: str | Path) -> Report:
-    """The report of the run folder ``run``, or of its file. Raises RunError where there is none of this version."""
-    path = Path(run)
-    file = path / "report.json" if path.is_dir() else path
-    if (path / "jobs.jsonl").exists() and not file.exists():
-        raise RunError(
-            f"the run in '{path}' is not finished, so it has no report yet",
-            f"wait for it to end; if it was stopped, give its command again with -o {shlex.quote(str(path))} --resume",
-        )
-    content = read_json(file)
-    if not isinstance(content, dict) or "schema_version" not in content:
-        raise RunError(f"'{file}' is no report of edge-opt", "give the folder that 'edge-opt optimize' wrote")
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise RunError(
-            f"'{file}' was written by another version of edge-opt: its format is {content['schema_version']}, "
-            f"this one reads {SCHEMA_VERSION}",
-            "run 'edge-opt optimize' again, or read it with the version that wrote it",
-        )
-    try:
-        report: Report = parse(Report, content)
-    except (RunError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise RunError(f"'{file}' is damaged: {error}", "run 'edge-opt optimize' again") from error
-    return report
-
-
-def device(target: Target) -> registry.Device:
-    """The device that times the target's jobs."""
-    found: registry.Device = registry.load("devices", target.device)()
-    return found
-
-
-def executor(jobs: int = 1) -> registry.Executor:
-    """Where conversions and other heavy work run, so many at a time."""
-    found: registry.Executor = registry.load("executors", "process")(timeout_s=_STEP_TIMEOUT_S, workers=jobs)
-    return found
-
-
-def most_jobs() -> int:
-    """How many jobs run side by side where nobody says it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_MOST_JOBS, cores)
-
-
-def _recipes(names: Sequence[str]) -> tuple[Recipe, ...]:
-    """The recipes of those names and files, each once. Raises InputError where two files describe different ones."""
-    if isinstance(names, str):
-        names = (names,)
-    found: dict[str, Recipe] = {}
-    for name in names or recipe_table.names():
-        one = recipe_table.load(name)
-        if found.setdefault(one.name, one) != one:
-            raise InputError(f"two recipes have the name '{one.name}'", f"rename the one in '{name}'")
-    return tuple(found.values())
-
-
-def _known_runtime(name: str) -> None:
-    if name and name not in registry.names("runtimes"):
-        raise UnknownName.among("runtime", name, registry.names("runtimes"))
-
-
-def _budgeted(target: Target, max_drop: str, max_latency: str, max_size: str, max_memory: str) -> Target:
-    """``target`` with the limits that were given in place of its own."""
-    budget: Budget = target.budget
-    if max_drop:
-        budget = replace(budget, max_drop=units.parse_fraction(max_drop))
-    if max_latency:
-        budget = replace(budget, max_latency_ns=units.parse_duration_ns(max_latency))
-    if max_size:
-        budget = replace(budget, max_size_bytes=units.parse_bytes(max_size))
-    if max_memory:
-        budget = replace(budget, max_memory_bytes=units.parse_bytes(max_memory))
-    return replace(target, budget=budget)

@@ -13,7 +13,7 @@ from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
-from edge_opt.stages.evaluate import Split, evaluate, score
+from edge_opt.stages.evaluate import Split, Tally, evaluate
 from edge_opt.stages.optimize import Exported, begin, collect, failure, load
 from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
 
@@ -80,15 +80,19 @@ def assess(
 
 
 def accuracy_of(bench: Workbench, entry: Entry, split: Split) -> Accuracy:
-    """Top-1 of one artifact on a split; on the selection also the distance to the framework's own outputs."""
-    given = bench.given
-    samples = given.splits.selection if split == "selection" else given.splits.certification
+    """How often one artifact is right on a split, or without labels agrees with the framework.
+
+    On the selection also the distance to the framework's own outputs.
+    """
+    given, run = bench.given, bench.run
+    labels = given.labels(split, run)
     # a file of its own: others are evaluated at the same time
-    answers = bench.run.scratch("-".join(("outputs", entry.path.parent.name, entry.runtime, *entry.options.values())))
-    outputs = evaluate(entry, given.inputs(split, bench.run), answers.with_suffix(".npy"), bench.device)
-    return score(
-        outputs, samples.labels, given.summary.classes, split, given.reference if split == "selection" else None
-    )
+    answers = run.scratch("-".join(("outputs", entry.path.parent.name, entry.runtime, *entry.options.values())))
+    tally = Tally()
+    for places, inputs in given.inputs(split, run):
+        outputs = evaluate(entry, inputs, answers.with_suffix(".npy"), bench.device)
+        tally.add(outputs, given.reference[places] if split == "selection" else None)
+    return tally.accuracy(labels, given.summary.classes, split, given.metric)
 
 
 def measure(

@@ -48,6 +48,7 @@ class Request:
     recipes: tuple[Recipe, ...] = recipes.RECIPES
     threads: int = 1
     goal: Goal = "balanced"
+    as_asked: bool = True  # the recipes are tried as they are; else the effort chooses among them, prunes and answers
     effort: Effort = "standard"
     time_limit_s: float | None = None
     jobs: int = 1  # conversions and evaluations side by side

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from edge_opt.store.cache import Cache, cache_folder
-from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear, measure, read_json, room
+from edge_opt.store.folder import (
+    SCHEMA_VERSION,
+    Run,
+    Stored,
+    clear,
+    measure,
+    measure_files,
+    read_json,
+    room,
+    write_whole,
+)
 from edge_opt.store.nouns import dump, parse, parse_answer
 
 __all__ = [
@@ -15,8 +25,10 @@ __all__ = [
     "clear",
     "dump",
     "measure",
+    "measure_files",
     "parse",
     "parse_answer",
     "read_json",
     "room",
+    "write_whole",
 ]

@@ -166,12 +166,8 @@ class Run:
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the folder, whole or not at all."""
-        path = self.folder / name
         with room(self.folder, self._no_room):
-            partial = path.with_suffix(".partial")
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
-        return path
+            return write_whole(self.folder / name, text)
 
     def close(self) -> None:
         """Remove what only the work needed, and let others open the folder."""
@@ -242,6 +238,14 @@ def clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def write_whole(path: Path, text: str) -> Path:
+    """``path``, now a file of that text: whole, or as it was before."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises RunError where there is none, or where it is cut short."""
     try:
@@ -256,10 +260,16 @@ def read_json(path: Path) -> Any:
 
 def measure(folder: Path) -> tuple[str, int, int]:
     """SHA-256 over names and contents of the files below ``folder``, their bytes, and their bytes after gzip."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return measure_files({path.relative_to(folder).as_posix(): path for path in paths})
+
+
+def measure_files(files: Mapping[str, Path]) -> tuple[str, int, int]:
+    """The same for files that would bear those names in a folder, in the order of the names."""
     digest, size_bytes, compressed_bytes = hashlib.sha256(), 0, 0
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for name, path in files.items():
         squeeze = zlib.compressobj(level=6, wbits=31)
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_opt.errors import InputError, UnknownName
-from edge_opt.flows import api
+from edge_opt.flows import api, asked
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from tests.samples import a_model
@@ -37,12 +37,12 @@ def test_two_recipes_of_one_name_are_refused_and_one_given_twice_is_one(tmp_path
     for name, mode in (("a", "static"), ("b", "dynamic")):
         (tmp_path / f"{name}.toml").write_text(f'name = "own"\ndescription = "x"\n[quantization]\nmode = "{mode}"\n')
     with pytest.raises(InputError, match="two recipes have the name 'own'"):
-        api._recipes([str(tmp_path / "a.toml"), str(tmp_path / "b.toml")])
-    assert api._recipes(["float32", "float32"]) == (recipes.load("float32"),)
+        asked.recipes_of([str(tmp_path / "a.toml"), str(tmp_path / "b.toml")])
+    assert asked.recipes_of(["float32", "float32"]) == (recipes.load("float32"),)
 
 
 def test_from_python_one_recipe_may_stand_alone_and_a_misspelt_goal_is_refused(tmp_path: Path) -> None:
-    assert api._recipes("static_int8") == (recipes.load("static_int8"),)
+    assert asked.recipes_of("static_int8") == (recipes.load("static_int8"),)
     with pytest.raises(UnknownName) as caught:
         api.optimize(tmp_path / "x.keras", tmp_path / "x.npz", goal="latancy")  # type: ignore[arg-type]
     assert caught.value.hint == "did you mean 'latency'?"

@@ -35,7 +35,7 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
         "format": artifact.format,
         "variant": artifact.variant,
         "runtime": trial.runtime,
-        "options": _pairs(trial.options),
+        "options": pairs(trial.options),
         "target": report.target.name,
         "threads": report.threads,
         "baseline": _flag(trial.id == report.baseline),
@@ -45,7 +45,7 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
         "compressed_bytes": artifact.compressed_bytes,
         **_times(trial),
         "top1_fraction": trial.accuracy.value,
-        **_interval("drop", "_fraction", verdict.drop),
+        **spread_out("drop", "_fraction", verdict.drop),
         "drop_limit_fraction": verdict.limit,
         "verdict": verdict.status,
         "verdict_samples": verdict.samples,
@@ -66,15 +66,16 @@ def _times(trial: Trial) -> dict[str, Any]:
         "load_ns": timed and timed.load_ns,
         "memory_bytes": timed and timed.memory_bytes,
         "peak_rss_bytes": timed and timed.peak_rss_bytes,
-        **_interval("speed_up", "_ratio", timed.speed_up if timed else None),
+        **spread_out("speed_up", "_ratio", timed.speed_up if timed else None),
         "rounds": timed and len(timed.rounds),
         "samples": timed and sum(len(one.samples_ns) for one in timed.rounds),
         "runtime_version": timed and timed.runtime_version,
-        "executed": timed and _pairs(timed.executed),
+        "executed": timed and pairs(timed.executed),
     }
 
 
-def _interval(name: str, unit: str, interval: Interval | None) -> dict[str, Any]:
+def spread_out(name: str, unit: str, interval: Interval | None) -> dict[str, Any]:
+    """An interval as the columns ``NAME_UNIT``, ``NAME_low_UNIT``, ``NAME_high_UNIT`` and ``NAME_confidence``."""
     return {
         f"{name}{unit}": interval and interval.estimate,
         f"{name}_low{unit}": interval and interval.low,
@@ -83,7 +84,8 @@ def _interval(name: str, unit: str, interval: Interval | None) -> dict[str, Any]
     }
 
 
-def _pairs(mapping: Any) -> str:
+def pairs(mapping: Any) -> str:
+    """``name=value name=value``, in the order of the names."""
     return " ".join(f"{name}={value}" for name, value in sorted(mapping.items()))
 
 

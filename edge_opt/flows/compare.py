@@ -1,0 +1,264 @@
+"""Runs and artifact files → one row for each artifact as one runtime ran it, joined by the hash of its files."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_opt import __version__, registry, stats
+from edge_opt.errors import InputError
+from edge_opt.flows.bench import Benched, time_artifacts
+from edge_opt.flows.evaluate import Evaluated, score_artifacts
+from edge_opt.results.report.side_by_side import Comparison, Row
+from edge_opt.stages import guard
+from edge_opt.stages.benchmark import Protocol
+from edge_opt.store import Run, measure_files
+from edge_opt.types import Failure, Finding, Interval, Measured, Report, Target, Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Where and how artifact files are timed now, all of them together."""
+
+    target: Target
+    threads: int
+    runtimes: tuple[str, ...]
+    protocol: Protocol
+    seed: int
+    max_drop: float
+    run: Run
+    device: registry.Device
+    watch: Watch
+
+
+def runs_in(path: Path) -> tuple[Path, ...]:
+    """The run folders at ``path``: itself, or those of an ``optimize`` for several targets; none for an artifact.
+
+    Raises InputError for a folder that holds no run.
+    """
+    if path.is_file() and path.suffix == ".json":
+        return (path,)
+    if not path.is_dir():
+        return ()
+    if (path / "report.json").exists() or (path / "jobs.jsonl").exists():
+        return (path,)
+    found = tuple(sorted(one.parent for one in path.glob("*/jobs.jsonl")))
+    if not found:
+        raise InputError(f"there is no run in '{path}'", "give the folder that 'edge-opt optimize' wrote")
+    return found
+
+
+def of_reports(reports: Mapping[str, Report]) -> Comparison:
+    """The trials of several runs, by the name of each run."""
+    rows = [row for name, report in reports.items() for row in _rows_of(name, report)]
+    return Comparison(rows=joined(rows), findings=tuple(_apart(tuple(reports.values()))), version=__version__)
+
+
+def with_artifacts(comparison: Comparison, paths: Sequence[Path], data: Path | None, bench: Bench) -> Comparison:
+    """``comparison`` with artifact files, timed now and together; with ``data``, their accuracy as well."""
+    found = time_artifacts(
+        paths,
+        bench.target,
+        threads=bench.threads,
+        runtimes=bench.runtimes,
+        protocol=bench.protocol,
+        seed=bench.seed,
+        run=bench.run,
+        device=bench.device,
+        watch=bench.watch,
+    )
+    scored, said = _scored([one.artifact for one in found.rows], data, bench) if data else ({}, ())
+    rows = [_row_of(one, place, scored, bench) for place, one in enumerate(found.rows)]
+    failures = tuple(
+        Failure(id=f"{one.artifact} by {one.runtime}", recipe="", stage="benchmark", message=one.message, hint=one.hint)
+        for one in found.failures
+    )
+    return replace(
+        comparison,
+        rows=joined([*comparison.rows, *rows]),
+        findings=(*comparison.findings, *found.findings, *said),
+        failures=(*comparison.failures, *failures),
+        version=__version__,
+    )
+
+
+def joined(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """``rows`` with those of the same artifact together, each compared with the first run that holds it.
+
+    The baselines come first, then the fastest; files alone keep the order in which they were given.
+    """
+    groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.sha256, tuple(row.options.values())), []).append(row)
+    ordered = list(groups.values())
+    if any(row.run for row in rows):
+        ordered.sort(key=_rank)
+    return tuple(row for group in ordered for row in _against_first(group))
+
+
+def _rank(group: Sequence[Row]) -> tuple[bool, float, int]:
+    fastest = min((row.median_ns.estimate for row in group if row.median_ns), default=float("inf"))
+    return not any(row.baseline for row in group), fastest, group[0].size_bytes
+
+
+def _against_first(group: Sequence[Row]) -> Iterator[Row]:
+    """The rows of one artifact; what is worth a line in one run is in all."""
+    worth = any(row.front for row in group)
+    for place, row in enumerate(group):
+        first = next(one for one in group if _runtime(one) == _runtime(row))
+        apart = place and first is not row and row.median_ns and first.median_ns
+        yield replace(row, front=worth, against_first=_ratio(first.median_ns, row.median_ns) if apart else None)
+
+
+def _runtime(row: Row) -> str:
+    return row.runtime.partition(" ")[0]
+
+
+def _ratio(first: Interval | None, row: Interval | None) -> Interval | None:
+    """How many times faster, by the bounds of both: the runs share no rounds that could be paired, so it is wide."""
+    if first is None or row is None:
+        return None
+    return Interval(
+        low=first.low / row.high,
+        estimate=first.estimate / row.estimate,
+        high=first.high / row.low,
+        confidence=min(first.confidence, row.confidence),
+    )
+
+
+# ── of a run ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _rows_of(name: str, report: Report) -> Iterator[Row]:
+    for trial in report.trials:
+        scores = trial.accuracy.scores
+        row = Row(
+            run=name,
+            artifact=trial.recipe.name,
+            model=report.model.path.name,
+            target=report.target.name,
+            machine=_machine(report),
+            threads=report.threads,
+            format=" ".join(filter(None, (trial.artifact.format, trial.artifact.variant))),
+            runtime=trial.runtime,
+            options=trial.options,
+            sha256=trial.artifact.sha256,
+            size_bytes=trial.artifact.size_bytes,
+            compressed_bytes=trial.artifact.compressed_bytes,
+            best=trial.id == report.best,
+            baseline=trial.id == report.baseline,
+            front=trial.id in (*report.pareto, report.best, report.baseline),
+            metric=trial.accuracy.metric,
+            accuracy=stats.wilson_interval(sum(scores), len(scores)),
+            samples=len(scores),
+            drop=trial.verdict.drop,
+            verdict="baseline" if trial.id == report.baseline else trial.verdict.status,
+        )
+        yield _timed(row, trial.measured) if isinstance(trial.measured, Measured) else row
+
+
+def _timed(row: Row, measured: Measured) -> Row:
+    medians = [stats.median(one.samples_ns) for one in measured.rounds]
+    return replace(
+        row,
+        runtime=measured.runtime_version,
+        median_ns=replace(stats.median_interval(medians), estimate=measured.median_ns),
+        half_iqr_ns=measured.half_iqr_ns,
+        p90_ns=measured.p90_ns,
+        memory_bytes=measured.memory_bytes,
+        speed_up=measured.speed_up,
+    )
+
+
+def _machine(report: Report) -> str:
+    for trial in report.trials:
+        if isinstance(trial.measured, Measured):
+            found = trial.measured.environment
+            return f"{found.cores}x {found.cpu}"
+    return ""
+
+
+def _apart(reports: Sequence[Report]) -> Iterator[Finding]:
+    """What keeps the accuracies, or the times, of the runs from being compared: one sentence."""
+    what: Mapping[str, Callable[[Report], object]] = {
+        "data": lambda one: one.data.sha256,
+        "preprocessing contracts": lambda one: one.preprocessing,
+        "seeds, so other samples": lambda one: (one.seed, one.data.sha256),
+        "versions of edge-opt": lambda one: one.versions.get("edge-opt"),
+    }
+    differing = [words for words, value in what.items() if any(value(one) != value(reports[0]) for one in reports)]
+    if "data" in differing:
+        differing.remove("seeds, so other samples")
+    if differing:
+        yield Finding(
+            code="EO504",
+            level="warning",
+            message=f"the runs were made with different {', '.join(differing)}: compare their numbers with care",
+            hint="run 'edge-opt optimize' again with the same, where the difference matters",
+        )
+
+
+# ── of artifact files ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _row_of(one: Benched, place: int, scored: Mapping[tuple[Path, str], Evaluated], bench: Bench) -> Row:
+    sha256, size_bytes, compressed_bytes = measure_files(_files(one.artifact))
+    machine = one.measured.environment
+    row = Row(
+        run="",
+        artifact=shlex.quote(str(one.artifact)),
+        model="",
+        target=bench.target.name,
+        machine=f"{machine.cores}x {machine.cpu}",
+        threads=one.measured.threads,
+        format={".xml": "openvino"}.get(one.artifact.suffix, one.artifact.suffix.removeprefix(".")),
+        runtime=one.measured.runtime_version,
+        options=one.measured.options,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        compressed_bytes=compressed_bytes,
+        baseline=not place,
+    )
+    if scores := scored.get((one.artifact, one.measured.runtime)):
+        first = next(iter(scored.values())).accuracy
+        verdict = guard.judge(first, scores.accuracy, bench.max_drop)
+        row = replace(
+            row,
+            metric=scores.accuracy.metric,
+            accuracy=scores.interval,
+            samples=len(scores.accuracy.scores),
+            drop=verdict.drop,
+            verdict="baseline" if not place else verdict.status,
+        )
+    return _timed(row, one.measured)
+
+
+def _scored(
+    paths: Sequence[Path], data: Path, bench: Bench
+) -> tuple[dict[tuple[Path, str], Evaluated], tuple[Finding, ...]]:
+    """The accuracy of each file by each runtime, in the order in which they were timed."""
+    found: dict[tuple[Path, str], Evaluated] = {}
+    said: dict[Finding, None] = {}
+    for runtime in bench.runtimes or ("",):
+        rows, findings = score_artifacts(
+            list(dict.fromkeys(paths)),
+            data,
+            bench.target,
+            runtime=runtime,
+            max_drop=bench.max_drop,
+            run=bench.run,
+            device=bench.device,
+            watch=bench.watch,
+        )
+        found |= {(one.artifact, one.runtime): one for one in rows}
+        said |= dict.fromkeys(findings)
+    return found, tuple(said)
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """The files of an artifact under the names that they have in a run, so that their hash is the run's."""
+    weights = path.with_suffix(".bin")
+    beside = {"model.bin": weights} if path.suffix == ".xml" and weights.exists() else {}
+    return {**beside, f"model{path.suffix}": path}
