@@ -145,7 +145,7 @@ def through_cli(way: str, kind: str, number: int) -> tuple[str, str, str]:
 # ── the study ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def study(way: str, kind: str, count: int, cli: bool, again: bool) -> Iterator[tuple[int, str, str, str, float]]:
+def study(way: str, kind: str, numbers: range, cli: bool, again: bool) -> Iterator[tuple[int, str, str, str, float]]:
     """Each mutant that the journal does not have: its number, what was done, the outcome, the words, the seconds."""
     journal = RESULTS / "mutations.jsonl"
     done = (
@@ -153,7 +153,7 @@ def study(way: str, kind: str, count: int, cli: bool, again: bool) -> Iterator[t
     )
     run = through_cli if cli else give
     by = "cli" if cli else "fork"
-    for number in range(count):
+    for number in numbers:
         before = done.get((by, way, kind, number))
         if before and not (again and before[5] in BAD):
             continue
@@ -181,6 +181,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000, help="of each kind")
+    parser.add_argument("--start", type=int, default=0, help="the first one, to share the study out")
     parser.add_argument("--kinds", default=",".join(kinds.KINDS))
     parser.add_argument("--ways", default="convert,bench")
     parser.add_argument("--through-cli", action="store_true")
@@ -190,6 +191,7 @@ def main() -> None:
         code = "import pathlib, sys; from benchmarks.hostile import kinds; kinds.build(pathlib.Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", code, str(SOUND)], check=True)
     RESULTS.mkdir(exist_ok=True)
+    numbers = range(arguments.start, arguments.count)
     for kind in arguments.kinds.split(","):
         if not arguments.through_cli:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -202,7 +204,7 @@ def main() -> None:
             mock.patch.object(api, "device", side_effect=lambda *_: ForkDevice(TIMEOUT_S, MEMORY_BYTES)),
         ):
             for way in set(WAYS[kind]) & set(arguments.ways.split(",")):
-                for row in study(way, kind, arguments.count, arguments.through_cli, arguments.again):
+                for row in study(way, kind, numbers, arguments.through_cli, arguments.again):
                     print(way, kind, *row, flush=True)
     result = {
         "edge_opt": __version__,

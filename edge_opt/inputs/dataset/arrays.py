@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_opt import units
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import kinds, labels, pixels
 from edge_opt.inputs.dataset.names import SPLITS, Split, declared_classes, order_finding
 from edge_opt.inputs.dataset.samples import ArraySamples, Dataset, Labels
+from edge_opt.limits import most_memory_bytes
 from edge_opt.types import Finding
 
 _PICTURES = {"x", "image", "images", "picture", "pictures", "data", "features", "inputs"}
@@ -90,10 +91,25 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise DataError(f"'{path}' is not an .npz file, whatever its name", "write it with numpy.savez_compressed")
     try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(path, sum(member.file_size for member in archive.infolist()))
         with np.load(path, allow_pickle=False) as content:
             return {name: _member(path, content, name) for name in content.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
-        raise DataError(f"'{path}' cannot be read as .npz: {fault}", "write it with numpy.savez_compressed") from fault
+    except DataError:
+        raise
+    except Exception as fault:  # zipfile, zlib and numpy raise a dozen kinds at what is damaged, a TokenError too
+        told = str(fault).partition("\n")[0] or type(fault).__name__
+        raise DataError(f"'{path}' cannot be read as .npz: {told}", "write it with numpy.savez_compressed") from fault
+
+
+def _check_size(path: Path, expanded: int) -> None:
+    """Raise DataError where the arrays, as the archive declares them, are more than a process may take here."""
+    if expanded > (most := most_memory_bytes()):
+        raise DataError(
+            f"'{path}' would take {units.format_bytes(expanded)} of memory, and this machine has "
+            f"{units.format_bytes(most)} for it",
+            "give a folder of pictures, which are read one by one, or fewer samples",
+        )
 
 
 def _member(path: Path, content: Any, name: str) -> NDArray[Any]:
