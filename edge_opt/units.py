@@ -24,6 +24,7 @@ _BYTES: dict[str, int] = {
 _NS_PER: dict[str, float] = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _GREEK_US = "\u03bcs"  # keyboards write the Greek letter, Unicode prefers the micro sign
 _DURATIONS: dict[str, float] = {**_NS_PER, "us": 1e3, _GREEK_US: 1e3, "min": 60e9}
+_WORK = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _FRACTIONS = {"pp": 100.0, "%": 100.0, "": 1.0}
 LARGEST_BARE_FRACTION = 0.1
 
@@ -54,6 +55,21 @@ def parse_duration_ns(text: str) -> float:
     factor = _DURATIONS.get(unit.lower())
     if factor is None:
         raise _refused(text, kind, examples, unit)
+    return _finite(number * factor, text, kind, examples)
+
+
+def parse_seconds(text: str) -> float:
+    """The seconds that work may take: of ``90s``, ``10m``, ``10 min``, ``1.5h``.
+
+    A latency has other units: there ``40m`` would be a slip for ``40ms``. Raises InputError.
+    """
+    kind, examples = "time for work", "90s, 10m or 1.5h"
+    number, unit = _split(text, kind, examples)
+    factor = _WORK.get(unit.lower())
+    if factor is None:
+        raise _refused(text, kind, examples, unit)
+    if number <= 0:
+        raise InputError(f"'{text}' is no time to work in", f"write it as {examples}")
     return _finite(number * factor, text, kind, examples)
 
 

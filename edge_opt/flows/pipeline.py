@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 from edge_opt import registry
 from edge_opt.flows.choose import choose
-from edge_opt.flows.planning import candidates_after
-from edge_opt.flows.present import findings, publish, versions
+from edge_opt.flows.overflow import refuse
+from edge_opt.flows.pace import Pace
+from edge_opt.flows.planning import next_wave
+from edge_opt.flows.present import audit, findings, publish, versions
 from edge_opt.flows.trials import Failures, assess, judge, make, measure
 from edge_opt.flows.workbench import Request, Workbench, open_workbench
 from edge_opt.stages import pareto
@@ -27,25 +28,27 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
     Raises InputError for a model, data set or target that cannot be used, RunError for the folder, and StepFailed where
     not even the baseline could be made.
     """
-    clock, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    bench = open_workbench(request, device=device, executor=executor, watch=watch)
+    pace, started = Pace(watch), datetime.now(UTC).isoformat(timespec="seconds")
+    bench = open_workbench(request, device=device, executor=executor, watch=pace)
     with bench.run:
-        return _report(bench, clock, started)
+        return _report(bench, pace, started)
 
 
-def _report(bench: Workbench, clock: float, started: str) -> Report:
+def _report(bench: Workbench, pace: Pace, started: str) -> Report:
     """Every candidate tried, the best one chosen, and all of it written to the run folder."""
     request = bench.request
     trials: tuple[Trial, ...] = ()
     failures: Failures = ()
-    while candidates := candidates_after(bench, trials, failures):
-        artifacts, unmade = make(bench, candidates)
-        accuracies, unanswering = assess(bench, candidates, artifacts)
-        timings, untimed = measure(bench, candidates, artifacts, accuracies, trials)
-        trials += judge(bench, candidates, artifacts, accuracies, timings, trials)
-        failures += (*unmade, *unanswering, *untimed)
+    while (wave := next_wave(bench, trials, failures, pace)).candidates:
+        artifacts, unmade = make(bench, wave.candidates)
+        artifacts, refused = refuse(bench, wave.candidates, artifacts)
+        accuracies, unanswering = assess(bench, wave.candidates, artifacts)
+        timings, untimed = measure(bench, wave.candidates, artifacts, accuracies, trials)
+        trials += judge(bench, wave.candidates, artifacts, accuracies, timings, trials)
+        failures += (*unmade, *refused, *unanswering, *untimed)
 
     choice = choose(bench, trials)
+    profile, audited = audit(bench, trials, choice.certificate.trial)
 
     report = Report(
         model=bench.given.model,
@@ -63,11 +66,14 @@ def _report(bench: Workbench, clock: float, started: str) -> Report:
         best=choice.certificate.trial,
         certificate=choice.certificate,
         retimed=choice.retimed,
-        findings=(*findings(bench, trials, choice.certificate), *choice.findings),
+        findings=(*findings(bench, trials, choice.certificate), *wave.findings, *choice.findings, *audited),
         versions=versions(trials),
         command=request.command,
         started=started,
-        seconds=time.monotonic() - clock,
+        seconds=pace.elapsed_s,
+        effort=request.effort,
+        skipped=wave.skipped,
+        profile=profile,
     )
     publish(bench, report)
     return report

@@ -1,32 +1,137 @@
-"""What to try next: the trials so far → the candidates of the next wave, and what they will cost."""
+"""What to try next: the trials so far → the candidates of the next wave, and why others are not among them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_opt.flows.climbing import rungs
+from edge_opt.flows.pace import Pace
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, plan
-from edge_opt.types import Candidate, Failure, Trial
+from edge_opt.stages.plan import bounds, cost, efforts, knowledge, promise
+from edge_opt.types import Candidate, Failure, Finding, Measured, Skipped, Trial
+
+_FIRST_SHARE, _SHARE = 0.4, 0.7  # of the time left, for one wave: less while the predictions are rough
 
 
-def candidates_after(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure]) -> tuple[Candidate, ...]:
-    """The candidates of the next wave; what they will cost is told before anything is made."""
-    request, given = bench.request, bench.given
-    tried = {trial.id for trial in trials} | {failure.id for failure in failures}
-    candidates = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, given.source.kind, tried)
-    if candidates:
-        sample_bytes = np.load(given.timing, mmap_mode="r")[0].nbytes
-        outline = plan.outline(
-            candidates,
-            given.model,
-            given.summary.selection,
-            sample_bytes,
-            0 if bench.untimed else request.protocol.rounds,
-            given.summary.certification,
-        )
-        doubt = guard.enough(given.summary.certification, request.target.budget.max_drop)
-        bench.watch(replace(outline, findings=(doubt,) if doubt else ()))
-    return candidates
+@dataclass(frozen=True, kw_only=True)
+class Wave:
+    """What is tried next, what is not and why, and what came up in planning it."""
+
+    candidates: tuple[Candidate, ...]
+    skipped: tuple[Skipped, ...]
+    findings: tuple[Finding, ...]
+
+
+def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure], pace: Pace) -> Wave:
+    """The next candidates; what they will cost is told before anything is made. None where the run has its answer.
+
+    What a wave of this run held is in the journal, so that a resumed one is planned as it was, however long it took.
+    """
+    tried = {*(one.id for one in trials), *(one.id for one in failures)}
+    climbed = rungs(bench, trials, tried)
+    worth, skipped = _worth_it(bench, (*_recipes(bench, trials, failures), *climbed.candidates), trials, failures)
+    key = f"wave after {len(tried)} candidates"
+    if bench.run.finished(key):
+        before = bench.run.known(key, tuple[str, ...])
+        taken = tuple(one for one in worth if one.id in before)
+    else:
+        taken, late = _in_time(bench, worth, trials, pace)
+        skipped += late
+        if taken:
+            bench.run.append(key, [one.id for one in taken])
+    if taken:
+        _tell(bench, taken, skipped)
+    return Wave(candidates=taken, skipped=skipped, findings=climbed.findings)
+
+
+def processor(bench: Workbench) -> knowledge.Processor:
+    """What is known of the processor that the target has."""
+    return knowledge.processor(bench.request.target, bench.isa)
+
+
+def _recipes(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure]) -> tuple[Candidate, ...]:
+    """The recipes whose turn it is: those asked for all at once, else as the effort has them."""
+    request = bench.request
+    every = plan.plan(bench.baseline, request.recipes, request.target, bench.isa, bench.given.source.kind, ())
+    if not request.as_asked:
+        effort = request.effort
+        opening = efforts.first(every, bench.baseline, effort)
+        # 7-bit weights answer to 8-bit ones that overflow, so they come after them
+        every = opening if not trials else efforts.later(every, effort) or opening
+    tried = {*(one.id for one in trials), *(one.id for one in failures)}
+    return tuple(one for one in every if one.id not in tried)
+
+
+def _worth_it(
+    bench: Workbench, candidates: Sequence[Candidate], trials: Sequence[Trial], failures: Sequence[Failure]
+) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+    """The candidates that may win, and why the others cannot; what was asked for is pruned by nothing."""
+    known, on = bench.request, processor(bench)
+    prune = not known.as_asked and known.effort != "thorough"
+    reasons = {
+        one.id: knowledge.ruled_out(one, on, failures) or (bounds.hopeless(one, trials, on) if prune else "")
+        for one in candidates
+    }
+    return (
+        tuple(one for one in candidates if not reasons[one.id]),
+        tuple(Skipped(id=id, reason=reason) for id, reason in reasons.items() if reason),
+    )
+
+
+def _in_time(
+    bench: Workbench, candidates: Sequence[Candidate], trials: Sequence[Trial], pace: Pace
+) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+    """What of the candidates this wave takes, and those for which the limit leaves no time."""
+    limit_s = bench.request.time_limit_s
+    if limit_s is None or not candidates:
+        return tuple(candidates), ()
+    scale = _scale(bench, trials, pace)
+    prices = {one.id: sum(cost.price(one, scale).values()) for one in candidates}
+    time = promise.Time(
+        left=limit_s - pace.elapsed_s - cost.reserve(scale),
+        again=cost.again(scale) if trials else 0.0,
+        share=_SHARE if trials else _FIRST_SHARE,
+    )
+    return promise.in_time(candidates, prices, time, bench.baseline.id)
+
+
+def _scale(bench: Workbench, trials: Sequence[Trial], pace: Pace) -> cost.Scale:
+    """How large the job is, by what is known by now."""
+    summary, spent = bench.given.summary, pace.spent()
+    timed = trials[0].measured if trials else None
+    seconds, samples = spent.get("preprocess", (0.0, 0))
+    scale = cost.Scale(
+        model=bench.given.model,
+        selection=summary.selection,
+        certification=summary.certification,
+        rounds=0 if bench.untimed else bench.request.protocol.rounds,
+        float_ns=timed.median_ns if isinstance(timed, Measured) else None,
+        sample_s=seconds / max(samples, 1),
+    )
+    return replace(scale, factors=cost.factors(spent, [_candidate(one) for one in trials], scale))
+
+
+def _candidate(trial: Trial) -> Candidate:
+    made = trial.artifact
+    return Candidate(
+        recipe=trial.recipe, format=made.format, variant=made.variant, runtime=trial.runtime, options=trial.options
+    )
+
+
+def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skipped, ...]) -> None:
+    """Say what comes, what it will take, and what it leaves out."""
+    request, summary = bench.request, bench.given.summary
+    outline = plan.outline(
+        candidates,
+        bench.given.model,
+        summary.selection,
+        np.load(bench.given.timing, mmap_mode="r")[0].nbytes,
+        0 if bench.untimed else request.protocol.rounds,
+        summary.certification,
+    )
+    doubt = guard.enough(summary.certification, request.target.budget.max_drop)
+    bench.watch(replace(outline, findings=(doubt,) if doubt else (), skipped=skipped, effort=request.effort))

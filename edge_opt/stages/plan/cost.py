@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge_opt.types import Candidate, Model, Outline
@@ -15,7 +15,7 @@ _LOOKS = 2  # at the certification split: the baseline and, mostly, the first ch
 _PAIRS, _PAIR_PROCESSES, _PAIR_S = 3, 6, 0.5  # near ties and the winner; each process holds two artifacts
 _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 _PUBLISH_S = 5.0  # the report with its picture, and the bundle
-STAGES = ("optimize", "evaluate", "benchmark")  # of a wave, by the names that the watcher is told
+_LEAST_FACTOR = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class Scale:
     certification: int
     rounds: int
     float_ns: float | None = None
+    sample_s: float = 0.0  # to read and preprocess one
     factors: Mapping[str, float] = field(default_factory=dict)  # by stage: how much longer it took than was thought
 
     @property
@@ -36,10 +37,11 @@ class Scale:
 
 
 def price(candidate: Candidate, scale: Scale) -> dict[str, float]:
-    """The seconds of each stage for one candidate, by the name of the stage; of several that share a file, each pays."""
+    """The seconds of each stage for one candidate, by the stage; of several that share a file, each one pays."""
     inference_s = _inference_s(candidate, scale)
     rough = {
         "optimize": _EXPORT_S.get(candidate.format, 8.0),
+        "load": _PROCESS_S,
         "evaluate": _PROCESS_S + scale.selection * inference_s,
         "benchmark": scale.rounds * _round_s(inference_s),
     }
@@ -54,20 +56,23 @@ def again(scale: Scale) -> float:
 def reserve(scale: Scale) -> float:
     """The seconds that choosing, timing again, certifying and publishing will take once no more is tried."""
     certify_s = _LOOKS * (_PROCESS_S + scale.certification * scale.float_s) * scale.factors.get("evaluate", 1.0)
-    prepare_s = scale.factors.get("preprocess", 0.0) * scale.certification
+    prepare_s = scale.sample_s * scale.certification
     return _PUBLISH_S + prepare_s + certify_s + _pairs_s(scale)
 
 
-def factors(taken: Iterable[tuple[str, str, float]], known: Mapping[str, Candidate], scale: Scale) -> dict[str, float]:
-    """How much longer each stage took than :func:`price` says, from the jobs ``(stage, candidate, seconds)`` so far."""
-    real: dict[str, float] = {}
-    thought: dict[str, float] = {}
-    for stage, name, seconds in taken:
-        if stage in STAGES and name in known:
-            single = price(known[name], scale)[stage] / (max(scale.rounds, 1) if stage == "benchmark" else 1)
-            real[stage] = real.get(stage, 0.0) + seconds
-            thought[stage] = thought.get(stage, 0.0) + single
-    return {stage: seconds / thought[stage] for stage, seconds in real.items() if thought[stage] > 0}
+def factors(spent: Mapping[str, tuple[float, int]], tried: Sequence[Candidate], scale: Scale) -> dict[str, float]:
+    """How much longer each stage took than :func:`price` says: ``spent`` are its seconds and its jobs so far.
+
+    What runs side by side is in it, as are slow disks and large models. A stage that was quick because it found its
+    work finished says little of the next: no factor is below a half.
+    """
+    found = {}
+    for stage, (seconds, jobs) in spent.items():
+        thought = [price(one, scale).get(stage, 0.0) for one in tried]
+        single = sum(thought) / max(len(thought), 1) / (max(scale.rounds, 1) if stage == "benchmark" else 1)
+        if jobs and single:
+            found[stage] = max(seconds / (jobs * single), _LEAST_FACTOR)
+    return found
 
 
 def outline(
@@ -88,7 +93,7 @@ def outline(
     return Outline(
         candidates=tuple(one.id for one in candidates),
         seconds=sum(exports.values())
-        + sum(each["evaluate"] + each["benchmark"] for each in prices)
+        + sum(sum(each.values()) - each["optimize"] for each in prices)
         + _LOOKS * (_PROCESS_S + certification * scale.float_s)
         + _pairs_s(scale),
         disk_bytes=len(exports) * model.size_bytes + (samples + certification) * sample_bytes,
