@@ -96,6 +96,8 @@ class FakeDevice:
             return {**shared, "artifacts": described, "blocks": blocks}
         if job["mode"] == "describe":
             return {**shared, **described[0]}
+        if job["mode"] == "profile":
+            return {**shared, **described[0], **self._profile(scripts[0])}
         if job["mode"] == "predict":
             return {**shared, **described[0], "outputs": self._predict(scripts[0], job), "peak_rss_bytes": 34 * 2**20}
         return {
@@ -127,6 +129,17 @@ class FakeDevice:
             "load_ns": script.load_ns,
             "inputs": [{**spec, "name": "x", "shape": list(script.input_shape)}],
             "outputs_spec": [{**spec, "name": "y", "shape": [1, script.classes]}],
+        }
+
+    def _profile(self, script: FakeArtifact) -> dict[str, Any]:
+        operator = {"precision": "float32", "placement": "CPU"}
+        return {
+            "operators": [
+                {**operator, "name": "scores", "kind": "Softmax", "median_ns": 0.1 * script.latency_ns},
+                {**operator, "name": "conv", "kind": "Conv", "median_ns": 0.9 * script.latency_ns},
+            ],
+            "runs": 30,
+            "inference_ns": script.latency_ns,
         }
 
     def _latencies(self, script: FakeArtifact, count: int, draw: random.Random) -> list[int]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edge_opt.errors import DeviceBusy, EdgeOptError, StepFailed
 from edge_opt.flows.workbench import Workbench, installed
 from edge_opt.results.export import python
 from edge_opt.results.report import render, write
 from edge_opt.stages import guard, noise, pareto, plan
+from edge_opt.stages import profile as profiling
 from edge_opt.stages.evaluate import evaluate
-from edge_opt.types import Budget, Certificate, Finding, Measured, Report, Trial
+from edge_opt.types import Budget, Certificate, Finding, Measured, OperatorProfile, Report, Trial
 
 _GOLDEN = 10
 
@@ -25,6 +27,39 @@ def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate
         *((few,) if few else ()),
         *_limits(trials, certificate, bench.request.target.budget),
         *noise.check(trials, bench.baseline.id),
+    )
+
+
+def audit(bench: Workbench, trials: Sequence[Trial], best: str) -> tuple[OperatorProfile | None, tuple[Finding, ...]]:
+    """What the best was executed as on its target, and what stands out; nothing where the target is not at hand.
+
+    A profile that fails is a finding: everything else is known by then.
+    """
+    if bench.untimed:
+        return None, ()
+    trial = next(one for one in trials if one.id == best)
+    try:
+        seen = bench.run.once(f"profile of {best}", OperatorProfile | Finding, lambda: _profiled(bench, trial))
+    except DeviceBusy as error:  # not for the journal: the next time it may be free
+        seen = _unprofiled(trial, error)
+    if isinstance(seen, Finding):
+        return None, (seen,)
+    return seen, profiling.findings(seen)
+
+
+def _profiled(bench: Workbench, trial: Trial) -> OperatorProfile | Finding:
+    try:
+        return profiling.profile(bench.entry(trial), bench.given.selection, bench.device, bench.request.threads)
+    except StepFailed as error:
+        return _unprofiled(trial, error)
+
+
+def _unprofiled(trial: Trial, error: EdgeOptError) -> Finding:
+    return Finding(
+        code="EO406",
+        level="info",
+        message=f"what '{trial.id}' is executed as is not known: {error.message}",
+        hint="'edge-opt inspect' asks again, and lists the operators of any artifact",
     )
 
 

@@ -11,6 +11,8 @@ FORMATS = ("tflite",)
 PACKAGES = ("ai_edge_litert", "tflite_runtime", "tensorflow")
 INSTALL = "ai-edge-litert"
 
+_CONVERTING = ("QUANTIZE", "DEQUANTIZE")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _INTERPRETERS = {
     "ai_edge_litert.interpreter": "ai-edge-litert",
     "tflite_runtime.interpreter": "tflite-runtime",
@@ -73,17 +75,54 @@ class Session:
     @property
     def executed(self) -> dict[str, str]:
         """How much of the graph the XNNPACK delegate runs: the rest falls to LiteRT's own, slower kernels."""
-        look = getattr(self._interpreter, "_get_ops_details", None)
-        if look is None:  # the very old ones do not tell
+        plain, delegates = self._graph()
+        if not plain:
             return {}
-        operators = look()
-        plain = [one for one in operators if one["op_name"] != "DELEGATE"]
-        taken = _delegated(plain, [one for one in operators if one["op_name"] == "DELEGATE"])
+        taken = len(_delegated(plain, delegates))
         return {"delegate": "XNNPACK" if taken else "none", "delegated": f"{taken} of {len(plain)} operators"}
 
+    def operators(self) -> list[dict[str, Any]]:
+        """The operators in order: the precision that their tensors ask for, and what runs them.
 
-def _delegated(plain: list[Any], delegates: list[Any]) -> int:
-    """How many operators lie between the inputs and the outputs of a delegate: those that it has replaced."""
+        Without times: LiteRT's Python interface has no profiler of operators.
+        """
+        plain, delegates = self._graph()
+        taken = _delegated(plain, delegates)
+        tensors = {one["index"]: one for one in self._interpreter.get_tensor_details()}
+        return [
+            {
+                "name": tensors[int(one["outputs"][0])]["name"] if len(one["outputs"]) else "",
+                "kind": one["op_name"],
+                "precision": _precision(one, tensors),
+                "placement": "XNNPACK" if one["index"] in taken else "LiteRT",
+                "median_ns": None,
+            }
+            for one in plain
+        ]
+
+    def _graph(self) -> tuple[list[Any], list[Any]]:
+        """The operators of the model, and the delegates that stand in for some of them."""
+        look = getattr(self._interpreter, "_get_ops_details", None)
+        operators = look() if look else []  # the very old ones do not tell
+        delegates = [one for one in operators if one["op_name"] == "DELEGATE"]
+        return [one for one in operators if one["op_name"] != "DELEGATE"], delegates
+
+
+def _precision(operator: Mapping[str, Any], tensors: Mapping[int, Any]) -> str:
+    """In which numbers an operator computes; with integer weights a float input is quantized at every inference."""
+    import numpy as np
+
+    if operator["op_name"] in _CONVERTING:  # from float, or to it: a multiplication by a float scale either way
+        return "float32"
+    given = [tensors[int(one)] for one in (*operator["inputs"], *operator["outputs"]) if int(one) in tensors]
+    types = [np.dtype(one["dtype"]).name for one in given]
+    if operator["op_name"] in _WEIGHTED and types[1:2] == ["int8"] and types[0] == "float32":
+        return "int8"
+    return {"uint8": "int8"}.get(types[0], types[0]) if types else ""
+
+
+def _delegated(plain: list[Any], delegates: list[Any]) -> set[int]:
+    """The operators that lie between the inputs and the outputs of a delegate: those that it has replaced."""
     maker = {int(tensor): one for one in plain for tensor in one["outputs"]}
     taken: set[int] = set()
     for delegate in delegates:
@@ -96,7 +135,7 @@ def _delegated(plain: list[Any], delegates: list[Any]) -> int:
                 continue
             taken.add(one["index"])
             open_ends.extend(int(tensor) for tensor in one["inputs"])
-    return len(taken)
+    return taken
 
 
 def _spec(details: Mapping[str, Any]) -> dict[str, Any]:

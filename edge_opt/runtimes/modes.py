@@ -28,12 +28,16 @@ _IDLE_LIMIT_S = 0.2
 
 
 class Loaded:
-    """An artifact that is ready for its first inference, and how long it took to get there."""
+    """An artifact that is ready for its first inference, and how long it took to get there.
 
-    def __init__(self, runtime: str, session: Any, load_ns: int) -> None:
+    ``profile`` opens it anew under the runtime's profiler, for the mode of that name; None where there is no profiler.
+    """
+
+    def __init__(self, runtime: str, session: Any, load_ns: int, profile: Callable[..., Any] | None = None) -> None:
         self.runtime = runtime
         self.session = session
         self.load_ns = load_ns
+        self.profile = profile
 
     def described(self) -> dict[str, Any]:
         """What the answer says of it. Read only after everything was measured: to ask a runtime takes memory."""
@@ -61,7 +65,7 @@ def time_one(job: Job, load: Load) -> dict[str, Any]:
     memory.forget_peak()
     before = memory.resident_bytes()
     loaded = load(0)
-    query = _query(loaded, _feeds(loaded, rows, job))
+    query = query_of(loaded, feeds_of(loaded, rows, job))
     _warm_up(query, job)
     with _NoCollection():
         samples_ns = _timed(query, job)
@@ -76,7 +80,7 @@ def pair(job: Job, load: Load) -> dict[str, Any]:
     """
     rows = samples.read(job["inputs"]) if job.get("inputs") else None
     both = [load(0), load(1)]
-    queries = [_query(one, _feeds(one, rows, job)) for one in both]
+    queries = [query_of(one, feeds_of(one, rows, job)) for one in both]
     for query in queries:
         _warm_up(query, job)
     draw = random.Random(job.get("seed", 0))
@@ -124,7 +128,7 @@ def describe(job: Job, load: Load) -> dict[str, Any]:
     return load(0).described()
 
 
-def _feeds(loaded: Loaded, rows: Any, job: Job) -> Iterator[list[Any]]:
+def feeds_of(loaded: Loaded, rows: Any, job: Job) -> Iterator[list[Any]]:
     """A few samples for ever, each as the list that a session takes."""
     spec = loaded.single_input()
     if rows is None:
@@ -132,7 +136,7 @@ def _feeds(loaded: Loaded, rows: Any, job: Job) -> Iterator[list[Any]]:
     return cycle([[samples.sample(rows, index, spec)] for index in range(min(_FEEDS, len(rows)))])
 
 
-def _query(loaded: Loaded, feeds: Iterator[list[Any]]) -> Callable[[], int]:
+def query_of(loaded: Loaded, feeds: Iterator[list[Any]]) -> Callable[[], int]:
     """A function that runs the next sample and gives the nanoseconds from setting the input to holding the output."""
     run, clock = loaded.session.run, time.perf_counter_ns
 

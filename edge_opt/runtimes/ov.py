@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,8 @@ PACKAGES = ("openvino",)
 INSTALL = "openvino"
 
 _PRECISIONS = ("f32", "bf16")
+_PRECISION_NAMES = {"f32": "float32", "f16": "float16", "u8": "int8", "i8": "int8"}  # the words of other runtimes
+_WARM_UP = 20
 _BF16 = {"avx512_bf16", "amx_bf16"}
 _NO_WORK = ("Input", "Output", "Const", "Parameter", "Result", "Constant")
 
@@ -34,6 +37,41 @@ def open(path: str, threads: int, options: Mapping[str, str]) -> Session:
 
     Without that hint, OpenVINO runs float32 models in bf16 on some processors and says nothing.
     """
+    return _open(path, threads, options, {})
+
+
+def profile(
+    path: str, threads: int, options: Mapping[str, str], feed: Callable[[], list[Any]], runs: int
+) -> list[dict[str, Any]]:
+    """Every operator of the compiled graph that takes time, the precision it was compiled for, and its time.
+
+    OpenVINO's counters are means over all inferences so far, in whole microseconds: that of ``runs`` is what the sum
+    grew by after the first few. What rounds to nothing is 0; what was fused or needs no work is left out.
+    """
+    session = _open(path, threads, options, {"PERF_COUNT": True})
+    for _ in range(_WARM_UP):
+        session.run(feed())
+    before = session.counted_us()
+    for _ in range(runs):
+        session.run(feed())
+    after = session.counted_us()
+    times_ns = {
+        name: max(0.0, 1e3 * (after[name] * (_WARM_UP + runs) - before.get(name, 0) * _WARM_UP) / runs)
+        for name in after
+    }
+    return [
+        {
+            **operator,
+            "precision": _PRECISION_NAMES.get(operator["precision"], operator["precision"]),
+            "placement": "CPU",
+            "median_ns": times_ns[operator["name"]],
+        }
+        for operator in session.compiled()
+        if operator["name"] in times_ns
+    ]
+
+
+def _open(path: str, threads: int, options: Mapping[str, str], more: Mapping[str, Any]) -> Session:
     for name, value in options.items():
         if name != "precision" or value not in _PRECISIONS:
             raise ValueError(f"openvino has no option '{name}' = '{value}'")
@@ -45,6 +83,7 @@ def open(path: str, threads: int, options: Mapping[str, str]) -> Session:
         # 2026.4.1 answers zeros at one thread for int8 models with two dense layers in a row, unless this is off. What
         # it costs is within the noise: -1 to 4 % of the latency of a small convolutional int8 classifier.
         "SNIPPETS_MODE": "DISABLE",
+        **more,
     }
     core = openvino.Core()
     model = core.read_model(path)
@@ -68,7 +107,7 @@ class Session:
         self.inputs = [_spec(one) for one in compiled.inputs]
         self.outputs = [_spec(one) for one in compiled.outputs]
         self._compiled = compiled
-        request = compiled.create_infer_request()
+        self._request = request = compiled.create_infer_request()
         self._infer = request.infer
         # Views of the request's own memory: passing arrays to infer() costs a third of a small model's latency.
         self._given = [request.get_input_tensor(index).data for index in range(len(self.inputs))]
@@ -91,13 +130,24 @@ class Session:
     def executed(self) -> dict[str, str]:
         """The precision in force for float operators, and how many operators were compiled for each precision."""
         hint = self._compiled.get_property("INFERENCE_PRECISION_HINT")
-        counts: Counter[str] = Counter()
-        for node in self._compiled.get_runtime_model().get_ordered_ops():
-            info = node.get_rt_info()
-            if info["layerType"].astype(str) not in _NO_WORK:
-                counts[info["runtimePrecision"].astype(str)] += 1
+        counts = Counter(one["precision"] for one in self.compiled())
         listed = ", ".join(f"{count} {precision}" for precision, count in counts.most_common())
         return {"precision": hint.get_type_name(), "operators": listed}
+
+    def compiled(self) -> list[dict[str, str]]:
+        """What the graph was compiled to, in the order of execution: name, kind and precision of each operator."""
+        found = []
+        for node in self._compiled.get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            kind, name = info["layerType"].astype(str), node.get_friendly_name()
+            if kind not in _NO_WORK:
+                found.append({"name": name, "kind": kind, "precision": info["runtimePrecision"].astype(str)})
+        return found
+
+    def counted_us(self) -> dict[str, float]:
+        """The mean time of each operator that was executed, where the profiler was asked for."""
+        executed = (one for one in self._request.get_profiling_info() if one.status.name == "EXECUTED")
+        return {one.node_name: one.real_time / timedelta(microseconds=1) for one in executed}
 
 
 def _spec(port: Any) -> dict[str, Any]:

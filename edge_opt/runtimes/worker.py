@@ -11,22 +11,30 @@ import os
 import sys
 import time
 import traceback
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING or __package__:
-    from . import modes
+    from . import modes, operators
     from .environment import environment
 else:
     import modes
+    import operators
     from environment import environment
 
 PROTOCOL = 1
 RUNTIMES = {"litert": "litert.py", "onnxruntime": "ort.py", "openvino": "ov.py", "tflite-runtime": "tfl.py"}
-_MODES = {"time": modes.time_one, "pair": modes.pair, "predict": modes.predict, "describe": modes.describe}
-_ARTIFACTS = {"time": 1, "pair": 2, "predict": 1, "describe": 1}
-_FILES = {"time": (), "pair": (), "predict": ("inputs", "outputs")}
+_MODES = {
+    "time": modes.time_one,
+    "pair": modes.pair,
+    "predict": modes.predict,
+    "profile": operators.profile,
+    "describe": modes.describe,
+}
+_ARTIFACTS = {"pair": 2}  # the others take one
+_FILES = {"predict": ("inputs", "outputs")}
 _LONGEST = 300
 
 
@@ -60,8 +68,9 @@ def answer_to(job: dict[str, Any]) -> dict[str, Any]:
 
 def _check(job: dict[str, Any], mode: str) -> None:
     artifacts = job.get("artifacts", ())
-    if len(artifacts) != _ARTIFACTS[mode]:
-        raise JobError("job", f"mode '{mode}' takes {_ARTIFACTS[mode]} of 'artifacts', not {len(artifacts)}")
+    taken = _ARTIFACTS.get(mode, 1)
+    if len(artifacts) != taken:
+        raise JobError("job", f"mode '{mode}' takes {taken} of 'artifacts', not {len(artifacts)}")
     absent = [name for name in _FILES.get(mode, ()) if name not in job]
     absent += [name for artifact in artifacts for name in ("path", "runtime") if name not in artifact]
     if absent:
@@ -81,12 +90,15 @@ def load(artifact: dict[str, Any], threads: int) -> modes.Loaded:
     path = artifact["path"]
     if not Path(path).exists():
         raise JobError("load", f"there is no file '{path}'")
+    given = (path, threads, artifact.get("options", {}))
     start = time.perf_counter_ns()
     try:
-        session = module.open(path, threads, artifact.get("options", {}))
+        session = module.open(*given)
     except Exception as error:
         raise _failed("load", error) from error
-    return modes.Loaded(artifact["runtime"], session, time.perf_counter_ns() - start)
+    elapsed_ns = time.perf_counter_ns() - start
+    profile = partial(module.profile, *given) if hasattr(module, "profile") else None
+    return modes.Loaded(artifact["runtime"], session, elapsed_ns, profile)
 
 
 def _runtime(artifact: dict[str, Any]) -> Any:

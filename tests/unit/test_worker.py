@@ -135,7 +135,7 @@ REFUSED = [
     ("{", "the job is no JSON"),
     ([], "the job is no JSON object"),
     ({"protocol": 9}, "this worker speaks protocol 1, not 9"),
-    (job("guess"), "there is no mode 'guess'; known: time, pair, predict, describe, environment"),
+    (job("guess"), "there is no mode 'guess'; known: time, pair, predict, profile, describe, environment"),
     (job("pair"), "mode 'pair' takes 2 of 'artifacts', not 1"),
     (job("predict"), "mode 'predict' needs 'inputs'"),
     ({"protocol": 1, "mode": "time", "artifacts": [{"path": "x"}]}, "mode 'time' needs 'runtime'"),
