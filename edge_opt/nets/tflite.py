@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every such file
 _LARGEST_BYTES = 2**31 - 1  # of a file, and of a tensor: what the format itself can address
 _DAMAGED = "copy or download the file again, or convert the model anew"
 # sizes in bytes of the element types; of the others (text, resources, fewer than 8 bits) nothing is checked
+_ANONYMOUS = re.compile(r"(Stateful)?PartitionedCall(_\d+)?:\d+$")
 _SIZES = {"int4": 0, "int2": 0, "string": 0, "resource": 0, "variant": 0, "bfloat16": 2}
 
 
@@ -85,14 +87,19 @@ class Graph:
         """Each operator by the name of the tensor it writes, in their order: what a layer of a TFLite model is called.
 
         A fused operator has the names of all it was made from, ``a/conv/Relu;a/conv/BiasAdd``. What they share,
-        ``a/conv``, is used where it is nobody else's.
+        ``a/conv``, is used where it is nobody else's. The last one, which TensorFlow calls
+        ``StatefulPartitionedCall:0``, has the name of its weights.
         """
         whole = {self.tensors[node.outputs[0]].name: node for node in self.nodes if node.outputs}
-        short = [_shared(name) for name in whole]
+        short = [_shared(self._called(name, node)) for name, node in whole.items()]
         return {
             brief if short.count(brief) == 1 and brief not in whole else name: node
             for brief, (name, node) in zip(short, whole.items(), strict=True)
         }
+
+    def _called(self, name: str, node: Node) -> str:
+        weights = [self.tensors[place].name for place in node.inputs if place >= 0 and self.tensors[place].weights]
+        return f"{weights[0]};{weights[0]}" if weights and _ANONYMOUS.match(name) else name
 
 
 def _shared(name: str) -> str:
@@ -210,10 +217,13 @@ def for_one_sample(model: Any, content: bytes) -> bytes:
         if not tensor.name or tensor.name in seen:  # quantizers know tensors by their names
             tensor.name, changed = b"%s_%d" % (tensor.name or b"tensor", place), True
         seen.add(tensor.name)
-    if not changed:
-        return content
+    return packed(model) if changed else content
+
+
+def packed(model: Any) -> bytes:
+    """The file of a ``model`` as :func:`load` gives it."""
     flatbuffers = imported("flatbuffers", "ai-edge-litert", "litert", "writing a .tflite file")
-    builder = flatbuffers.Builder(len(content))
+    builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 

@@ -63,7 +63,8 @@ class TFLiteExporter:
         require(self.format, quantization, variant, self.variants(quantization, source.kind))
         whole = _float32(source)
         with converting("AI Edge Quantizer", f"TFLite ({phrase(quantization)}, layer by layer)"):
-            return errors.layer_errors(_quantizer(whole, quantization, samples), calibration(samples))
+            logits = errors.without_softmax(whole, out)
+            return errors.layer_errors(_quantizer(logits, quantization, samples), calibration(samples))
 
 
 def _float32(source: Source) -> Path:

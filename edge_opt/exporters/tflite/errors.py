@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_opt.exporters.tflite.activations import Watched, computed
+from edge_opt.exporters.tflite.activations import Running, computed
 from edge_opt.exporters.tflite.quantizer import Quantizer
 from edge_opt.nets import tflite
-from edge_opt.nets.tflite import Graph, Node
+from edge_opt.nets.tflite import Node
 from edge_opt.types import LayerError
 
 _SAMPLES = 32
-_LAYERS = 40  # of more, only those are tried that disturb their own tensors most
-_SAMPLES_AT_FIRST = 8
+# of more, only those are tried that disturb their own tensors most, and on fewer samples
+_LAYERS, _SAMPLES_OF_MANY = 24, 12
 
 # They pass numbers on, or choose among them: what is wrong afterwards was wrong before.
 _PASSING = frozenset(
@@ -24,66 +25,57 @@ _PASSING = frozenset(
     UNPACK GATHER GATHER_ND SPACE_TO_DEPTH DEPTH_TO_SPACE RESIZE_NEAREST_NEIGHBOR BROADCAST_TO RELU RELU6""".split()  # noqa: SIM905
 )
 
-_Read = Callable[[NDArray[Any]], NDArray[np.float64]]
+
+def without_softmax(whole: Path, out: Path) -> Path:
+    """The float32 file as it is, or where it ends with a softmax, one that answers with what goes into that."""
+    model, graph = tflite.load(whole), tflite.read(whole)
+    last = next((place for place, node in enumerate(graph.nodes) if graph.outputs[0] in node.outputs), None)
+    if last is None or graph.nodes[last].kind != "SOFTMAX":
+        return whole
+    (main, *_) = model.subgraphs
+    main.outputs = np.asarray([graph.nodes[last].inputs[0]], np.int32)
+    del main.operators[last]
+    model.signatureDefs = None  # names the old output
+    path = out / "before_softmax.tflite"
+    path.write_bytes(tflite.packed(model))
+    return path
 
 
 def layer_errors(work: Quantizer, batches: Sequence[NDArray[np.float32]]) -> tuple[LayerError, ...]:
     """The noise that each layer, quantized alone, puts into the model's answers, as a share of theirs; worst first.
 
-    Measured before a final softmax, sample by sample around the mean of the answers, as neither a common shift nor a
-    loud sample decides which answer is highest; 1 where nothing of the signal is left. It shows what a layer does to
-    the result: a channel that is lost beside a thousand times larger one hardly counts among the layer's own outputs.
+    Measured sample by sample around the mean of its answers, as neither a common shift nor a loud sample decides which
+    of them is highest; 1 where nothing of the signal is left. It shows what a layer does to the result: a channel that
+    is lost beside a thousand times larger one hardly counts among the layer's own outputs.
     """
-    batches = batches[:_SAMPLES]
-    layers = _candidates(work)
+    layers, batches = _candidates(work), batches[:_SAMPLES]
     if len(layers) > _LAYERS:
-        layers = _suspects(work, layers, batches[:_SAMPLES_AT_FIRST])
-    read = _reader(work.whole.read_bytes())
-    expected = [read(batch) for batch in batches]
+        batches = batches[:_SAMPLES_OF_MANY]
+        layers = _suspects(work, layers, batches)
+    whole = Running(work.whole.read_bytes())
+    expected = [whole.answer(batch) for batch in batches]
     found = []
     for name, node in layers.items():
-        read = _reader(work.alone(node))
-        shares = [_share(read(batch), answer) for batch, answer in zip(batches, expected, strict=True)]
+        disturbed = Running(work.alone(node))
+        shares = [_share(disturbed.answer(batch), answer) for batch, answer in zip(batches, expected, strict=True)]
         found.append(LayerError(name=name, error=float(np.mean(shares))))
     return tuple(sorted(found, key=lambda one: -one.error))
 
 
 def _candidates(work: Quantizer) -> dict[str, Node]:
-    last = work.graph.outputs[0]
     return {
         name: node
         for name, node in work.graph.layer_names().items()
-        if node.kind not in _PASSING
-        and not (node.kind == "SOFTMAX" and last in node.outputs)
-        and work.graph.activations(node)
-        and work.can(node)
+        if node.kind not in _PASSING and work.graph.activations(node) and work.can(node)
     }
 
 
-def _share(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+def _share(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
     noise, signal = found - found.mean() - expected + expected.mean(), expected - expected.mean()
     power = float((signal**2).sum())
     disturbed = float((noise**2).sum())
     return min(disturbed / power, 1.0) if power > 0 else float(disturbed > 0)
-
-
-def _reader(content: bytes) -> _Read:
-    """What gives, for a batch, the answers of the file: those that go into the softmax, where it ends with one."""
-    graph, model = _graph(content), Watched(content)
-    place = graph.outputs[0]
-    for node in graph.nodes:
-        if node.kind == "SOFTMAX" and place in node.outputs:
-            place = node.inputs[0]
-
-    def read(batch: NDArray[Any]) -> NDArray[np.float64]:
-        model.run(batch)
-        return model.tensor(place).astype(np.float64).reshape(-1)
-
-    return read
-
-
-def _graph(content: bytes) -> Graph:
-    return tflite.graph("the quantized model", tflite.parsed(content))
 
 
 # ── large models ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -34,7 +34,7 @@ class Quantizer:
         self._words = imported("ai_edge_quantizer.qtyping", "ai-edge-quantizer", "quantize", _PURPOSE)
         self.whole, self.quantization = whole, quantization
         self.graph = tflite.read(whole)
-        self.ranges = Ranges()
+        self.ranges = Ranges(only_extremes=quantization.range_method == "min_max")
         self._float = self._with_followers(self._nodes(quantization.keep_float))
         self._wide = self._with_followers(self._nodes(quantization.wide))
         if quantization.mode == "static":
