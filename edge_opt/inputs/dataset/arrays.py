@@ -122,6 +122,8 @@ def _member(path: Path, content: Any, name: str) -> NDArray[Any]:
             f"'{path}': '{name}' holds pickled Python objects, which can run code and are not loaded",
             "store plain arrays: numbers for pictures and labels, fixed-length text (dtype 'U') for names",
         ) from fault
+    if not isinstance(array, np.ndarray):  # numpy gives the bytes of what does not begin as an array does
+        raise DataError(f"'{path}': '{name}' is no array of numpy's", "write it with numpy.savez_compressed")
     return array
 
 
