@@ -42,9 +42,6 @@ class Static:
     def write(self, path: Path, only: Collection[str] = ()) -> None:
         """Write the quantized model to ``path``; where ``only`` names layers, the others stay in float."""
         tool, wanted = quantization(), self._wanted
-        # In 8 bits a probability below 1/512 is zero: of 1,000 classes all may be, and the answer is a draw. In float
-        # it costs nothing.
-        excluded = {node.name for node in self.graph.node if node.op_type == "Softmax"}
         tool.quantize_static(
             str(self._float32),
             str(path),
@@ -54,7 +51,7 @@ class Static:
             activation_type=tool.QuantType[_NARROW[self._variant]],
             weight_type=tool.QuantType.QInt8,
             nodes_to_quantize=sorted(onnx_graph.joined(self.graph, frozenset(only))),
-            nodes_to_exclude=sorted(excluded | onnx_graph.joined(self.graph, frozenset(wanted.keep_float))),
+            nodes_to_exclude=sorted(self._excluded()),
             calibrate_method=tool.CalibrationMethod.MinMax,  # what is in the file, whichever method chose it
             calibration_cache_path=self._ranges,
             extra_options={"TensorQuantOverrides": {name: [dict(one)] for name, one in self._wide.items()}},
@@ -65,6 +62,13 @@ class Static:
         """Remove the ranges from the scratch folder."""
         self._ranges.unlink()
 
+    def _excluded(self) -> frozenset[str]:
+        """The nodes that stay in float."""
+        # In 8 bits a probability below 1/512 is zero: of 1,000 classes all may be, and the answer is a draw. In float
+        # it costs nothing.
+        softmax = frozenset(node.name for node in self.graph.node if node.op_type == "Softmax")
+        return softmax | onnx_graph.joined(self.graph, frozenset(self._wanted.keep_float))
+
     def _mixed(self) -> dict[str, Mapping[str, Any]]:
         """What ONNX Runtime shall know of each tensor around a wide layer.
 
@@ -73,12 +77,13 @@ class Static:
         kinds = quantization().QuantType
         wide = onnx_graph.joined(self.graph, frozenset(self._wanted.wide))
         weights = {weight.name for weight in self.graph.initializer}
+        quantized = {node.name for node in self.graph.node} - wide - self._excluded()
         found: dict[str, Mapping[str, Any]] = {}
         for node in self.graph.node:
             for name in (*node.input, *node.output) if node.name in wide else ():
                 if not name or name in weights:
                     continue
-                others = {one.name for one in self.graph.node if name in one.input and one.name not in wide}
+                others = {one.name for one in self.graph.node if name in one.input and one.name in quantized}
                 found[name] = {"quant_type": kinds[_WIDE[self._variant]]}
                 if others:
                     narrow = {"quant_type": kinds[_NARROW[self._variant]], "recv_nodes": others}
