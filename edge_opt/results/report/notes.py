@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from edge_opt import units
+from edge_opt.inputs import preprocess
 from edge_opt.results.report import tables, words
-from edge_opt.types import Measured, NotTimed, Preprocessing, Report, Trial
+from edge_opt.types import ArrayPreprocessing, Contract, Measured, NotTimed, Report, Trial
 
 VECTOR_SETS = (
     "avx",
@@ -46,24 +47,27 @@ def asked(report: Report) -> Iterator[str]:
         f"sha256 `{model.sha256}`"
     )
     yield (
-        f"- Data: `{data.path}`, {count(len(data.classes))} classes: {count(data.calibration)} images to calibrate, "
-        f"{count(data.selection)} to choose, {count(data.certification)} to certify, sha256 `{data.sha256}`"
+        f"- Data: `{data.path}`, {count(len(data.classes))} classes: {count(data.calibration)} {words.samples(report)} "
+        f"to calibrate, {count(data.selection)} to choose, {count(data.certification)} to certify, "
+        f"sha256 `{data.sha256}`"
     )
     yield f"- Preprocessing: {preprocessing(report.preprocessing)}"
     yield f"- Target: `{report.target.name}` ({escape(report.target.description)}), {words.threads(report)}"
-    limits = [f"top1 drop at most {units.format_pp(budget.max_drop)}"]
+    limits = [f"{words.metric(report)} drop at most {units.format_pp(budget.max_drop)}"]
     if budget.max_latency_ns is not None:
         limits.append(f"p90 latency at most {units.format_duration(budget.max_latency_ns)}")
     if budget.max_size_bytes is not None:
         limits.append(f"size at most {units.format_bytes(budget.max_size_bytes)}")
     if budget.max_memory_bytes is not None:
         limits.append(f"memory at most {units.format_bytes(budget.max_memory_bytes)}")
-    yield f"- Limits: {', '.join(limits)}; goal: {report.goal}"
+    yield f"- Limits: {', '.join(limits)}; goal: {report.goal}, effort: {report.effort}"
     yield f"- Command: `{words.one_line(report.command)}`"
 
 
-def preprocessing(contract: Preprocessing) -> str:
+def preprocessing(contract: Contract) -> str:
     """The contract in words: ``gray, 28 x 28 pixels (bilinear, no crop), pixel * 0.0039 + 0, float32 NHWC``."""
+    if isinstance(contract, ArrayPreprocessing):
+        return escape(f"{preprocess.describe(contract)}, {contract.dtype}")
     crop = "cropped to the centre" if contract.crop == "center" else "no crop"
     scale, offset = (
         ", ".join(units.format_number(value) for value in values) for values in (contract.scale, contract.offset)
@@ -131,10 +135,22 @@ def known(report: Report) -> Iterator[str]:
     for trial in report.trials:
         if isinstance(trial.measured, NotTimed):
             yield f"- `{trial.id}` was not timed."
-    yield "- Top1: counted on labelled images, each artifact run by its own runtime, with the preprocessing above."
+    if report.data.labelled:
+        yield (
+            f"- Top1: counted on labelled {words.samples(report)}, each artifact run by its own runtime, with the "
+            "preprocessing above."
+        )
+    else:
+        yield (
+            f"- Agreement: the share of the {words.samples(report)} that an artifact answers as the float model does, "
+            f"which {report.model.framework} ran; there are no labels, so that nobody knows which answers are right."
+        )
     yield "- Size: the bytes of the artifact's files; compressed: the same after gzip."
     confidence = units.format_confidence(report.trials[0].verdict.drop.confidence)
-    yield f"- The change of top1 is paired, both models on the same images; ± is its {confidence} interval."
+    yield (
+        f"- The change of {words.metric(report)} is paired, both models on the same {words.samples(report)}; "
+        f"± is its {confidence} interval."
+    )
     differences = [
         (one.accuracy.max_abs_difference, one.id)
         for one in report.trials
@@ -155,10 +171,11 @@ def reading(report: Report) -> Iterator[str]:
         verb = "is" if len(slower) == 1 else "are"
         yield f"- Smaller is not faster: {_listed(slower)} {verb} slower here than the baseline."
     if report.best != report.baseline:
+        counted = "accuracy" if report.data.labelled else "agreement"
         again = " and its speed-up from the second timing." if report.retimed else "."
         yield (
             "- The best was chosen among several by the selection split and by these times, which flatters it a "
-            f"little: quote its accuracy from the certificate{again}"
+            f"little: quote its {counted} from the certificate{again}"
         )
     unclear = [trial for trial in report.trials if trial.verdict.status == "unclear"]
     for trial in unclear:

@@ -44,7 +44,7 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
         "size_bytes": artifact.size_bytes,
         "compressed_bytes": artifact.compressed_bytes,
         **_times(trial),
-        "top1_fraction": trial.accuracy.value,
+        f"{trial.accuracy.metric}_fraction": trial.accuracy.value,
         **spread_out("drop", "_fraction", verdict.drop),
         "drop_limit_fraction": verdict.limit,
         "verdict": verdict.status,
@@ -53,6 +53,8 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
         "verdict_samples_to_decide": verdict.samples_to_decide,
         "max_abs_difference": trial.accuracy.max_abs_difference,
         "sha256": artifact.sha256,
+        "follows": trial.recipe.follows,
+        "reason": trial.recipe.reason,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_opt import units
+from edge_opt.results.report import words
 from edge_opt.types import Interval, Measured, Report, Trial
 
 NONE = "-"
@@ -89,9 +90,13 @@ def _measures(report: Report, trials: Sequence[Trial], detailed: bool) -> list[C
         Column(f"p90 {unit}", tuple(units.format_time(one.p90_ns, unit) if one else NONE for one in timed)),
         *load,
         Column("memory", tuple(units.format_bytes(one.memory_bytes) if one else NONE for one in timed)),
-        Column("top1 %", tuple(units.format_percent(trial.accuracy.value, unit=False) for trial in trials)),
         Column(
-            "Δ top1 pp", tuple(NONE if trial.id == report.baseline else change(trial.verdict.drop) for trial in trials)
+            f"{words.metric(report)} %",
+            tuple(units.format_percent(trial.accuracy.value, unit=False) for trial in trials),
+        ),
+        Column(
+            f"Δ {words.metric(report)} pp",
+            tuple(NONE if trial.id == report.baseline else change(trial.verdict.drop) for trial in trials),
         ),
         Column("speed-up", tuple(_speed_up(report, trial, detailed) for trial in trials)),
         Column("verdict", tuple(verdict(report, trial) for trial in trials), right=False),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from edge_opt import stats, units
-from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Report, Trial
+from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Preprocessing, Report, Trial
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2}
 _TIMES = {1: "once", 2: "twice"}
@@ -30,6 +30,16 @@ def tool(report: Report) -> str:
 def threads(report: Report) -> str:
     """``1 thread``, ``4 threads``."""
     return "1 thread" if report.threads == 1 else f"{report.threads} threads"
+
+
+def metric(report: Report) -> str:
+    """What is counted: ``top1``, or ``agreement`` with the float model where the data have no labels."""
+    return report.original.accuracy.metric
+
+
+def samples(report: Report) -> str:
+    """What the data hold: ``images``, or ``samples`` where they are no pictures."""
+    return "images" if isinstance(report.preprocessing, Preprocessing) else "samples"
 
 
 def machine(report: Report) -> str:
@@ -119,20 +129,25 @@ def certificate(report: Report) -> str:
     """What the certification split says of the one that is handed over."""
     found = report.certificate
     verdict = found.verdict
-    limit, samples = units.format_pp(verdict.limit), units.format_count(verdict.samples)
+    limit, looked_at = units.format_pp(verdict.limit), f"{units.format_count(verdict.samples)} test {samples(report)}"
     if found.trial == report.baseline:
-        top1 = units.format_percent(found.accuracy.value)
-        return f"the baseline is its own reference: top1 {top1} on {samples} test images"
+        counted = f"{metric(report)} {units.format_percent(found.accuracy.value)}"
+        return f"the baseline is its own reference: {counted} on {looked_at}"
     said = {"pass": "certified", "fail": "NOT certified, it fails", "unclear": "NOT certified, it cannot be told"}[
         found.status
     ]
-    drop = f"drop {units.format_pp(verdict.drop.estimate)} ({within(verdict.drop)})"
-    return f"{said} at {limit} on {samples} test images: {drop}{decide(verdict.samples_to_decide)}"
+    drop = f"{_drop(report)} {units.format_pp(verdict.drop.estimate)} ({within(verdict.drop)})"
+    return f"{said} at {limit} on {looked_at}: {drop}{decide(report, verdict.samples_to_decide)}"
 
 
-def decide(samples: int | None) -> str:
+def _drop(report: Report) -> str:
+    """What the verdict is about: a ``drop`` is one of the accuracy where nothing else is said."""
+    return "drop" if metric(report) == "top1" else f"drop of {metric(report)}"
+
+
+def decide(report: Report, count: int | None) -> str:
     """``; about 5,300 images would decide``, or nothing."""
-    return "" if samples is None else f"; about {units.format_count(samples)} images would decide"
+    return "" if count is None else f"; about {units.format_count(count)} {samples(report)} would decide"
 
 
 def ledger(report: Report) -> str:
@@ -163,5 +178,7 @@ def retimed(report: Report) -> Iterator[str]:
 def original(report: Report) -> str:
     """What the model could do before anything was done to it."""
     accuracy = report.original.accuracy
-    top1, count = units.format_percent(accuracy.value), units.format_count(len(accuracy.scores))
-    return f"{report.model.framework} itself: top1 {top1} on {count} images of the {accuracy.split} split"
+    looked_at = f"{units.format_count(len(accuracy.scores))} {samples(report)} of the {accuracy.split} split"
+    if not report.data.labelled:
+        return f"without labels, what {report.model.framework} itself answers on {looked_at} is the reference"
+    return f"{report.model.framework} itself: top1 {units.format_percent(accuracy.value)} on {looked_at}"
