@@ -16,6 +16,7 @@ Mutants are the same on every machine. The journal keeps the outcome of each, so
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -25,16 +26,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from benchmarks.hostile import kinds
+from benchmarks.hostile.kinds import Mutant
+from edge_opt import __version__
 from edge_opt.errors import Crashed, EdgeOptError, OutOfMemory, TimedOut
 
 RESULTS = Path(__file__).parent / "results"
-SOUND = Path("runs/mutations")
 WAYS = {
     "keras": ("convert",),
     "h5": ("convert",),
@@ -57,18 +60,17 @@ BAD = ("broken", "clumsy", "stray")
 # ── one mutant ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def give(way: str, kind: str, number: int) -> tuple[str, str, str]:
-    """What was done to the mutant, its outcome, and the words it ended with."""
+def give(way: str, one: Mutant) -> tuple[str, str]:
+    """The outcome of a mutant given to the functions of edge-opt, and the words it ended with."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
         given, out, rest = (Path(scratch) / name for name in ("given", "out", "rest"))
         for folder in (given, out, rest):
             folder.mkdir()
-        one = kinds.mutant(kind, number, SOUND)
         path = one.write(given)
         before = set(given.iterdir())
         outcome, words = _ended(way, path, out, rest)
         left = [*rest.rglob("*"), *(set(given.iterdir()) - before), *(out.iterdir() if outcome != "kept" else ())]
-        return one.change, "stray" if left else outcome, f"{words} {left or ''}".strip()
+        return "stray" if left else outcome, f"{words} {left or ''}".strip()
 
 
 def _ended(way: str, path: Path, out: Path, rest: Path) -> tuple[str, str]:
@@ -79,7 +81,7 @@ def _ended(way: str, path: Path, out: Path, rest: Path) -> tuple[str, str]:
     os.chdir(rest)
     try:
         if way == "convert":
-            failures: Any = api.convert(path, to=("tflite",), output=out).failures
+            failures: Any = api.convert(path, to=(_made_of(path),), output=out).failures
         else:
             failures = api.bench([path], rounds=1).failures
     except EdgeOptError as error:
@@ -92,6 +94,10 @@ def _ended(way: str, path: Path, out: Path, rest: Path) -> tuple[str, str]:
     if failures:
         return _told(failures[0].message), _shown(failures[0].message, failures[0].hint)
     return "kept", ""
+
+
+def _made_of(path: Path) -> str:
+    return "onnx" if path.suffix == ".onnx" else "tflite"
 
 
 def _kind_of(error: EdgeOptError) -> str:
@@ -116,15 +122,14 @@ def _shown(message: str, hint: str) -> str:
     return f"{message} | {hint}"
 
 
-def through_cli(way: str, kind: str, number: int) -> tuple[str, str, str]:
+def through_cli(way: str, one: Mutant) -> tuple[str, str]:
     """The same by the command line, in a home, a current and a temporary folder of its own."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
         places = {name: Path(scratch) / name for name in ("given", "HOME", "TMPDIR", "here")}
         for folder in places.values():
             folder.mkdir()
-        one = kinds.mutant(kind, number, SOUND.resolve())
         path = one.write(places["given"])
-        more = ("--to", "tflite") if way == "convert" else ("--rounds", "1")
+        more = ("--to", _made_of(path)) if way == "convert" else ("--rounds", "1")
         env = {**os.environ, "HOME": str(places["HOME"]), "TMPDIR": str(places["TMPDIR"])}
         try:
             done = subprocess.run(
@@ -132,87 +137,109 @@ def through_cli(way: str, kind: str, number: int) -> tuple[str, str, str]:
                 cwd=places["here"], env=env, capture_output=True, text=True, timeout=600, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return one.change, "broken", "it took longer than 600 s"
+            return "broken", "it took longer than 600 s"
         left = [left for name in ("HOME", "TMPDIR", "here") for left in places[name].rglob("*")]
         said = [line for line in done.stderr.splitlines() if re.match(r"(error|failed)(\[EO\d+\])?: \S", line)]
         if "Traceback" in done.stderr or done.returncode not in (0, 2) or (done.returncode == 2 and not said):
-            return one.change, "broken", f"exit {done.returncode}: {done.stderr[-500:]}"
+            return "broken", f"exit {done.returncode}: {done.stderr[-500:]}"
         if left and (done.returncode or way == "bench"):
-            return one.change, "stray", str(left)
-        return one.change, "refused" if done.returncode else "kept", " ".join(said)
+            return "stray", str(left)
+        return "refused" if done.returncode else "kept", " ".join(said)
 
 
 # ── the study ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def study(way: str, kind: str, numbers: range, cli: bool, again: bool) -> Iterator[tuple[int, str, str, str, float]]:
-    """Each mutant that the journal does not have: its number, what was done, the outcome, the words, the seconds."""
-    journal = RESULTS / "mutations.jsonl"
-    done = (
-        {tuple(row[:4]): row for row in map(json.loads, journal.read_text().splitlines())} if journal.exists() else {}
-    )
-    run = through_cli if cli else give
-    by = "cli" if cli else "fork"
-    for number in numbers:
-        before = done.get((by, way, kind, number))
-        if before and not (again and before[5] in BAD):
-            continue
-        start = time.monotonic()
-        change, outcome, words = run(way, kind, number)
-        seconds = time.monotonic() - start
-        with journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([by, way, kind, number, change, outcome, round(seconds, 1)]) + "\n")
-        yield number, change, outcome, words, seconds
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Where the outcomes are kept, where the sound files are, and how mutants are given."""
 
+    results: Path
+    sound: Path
+    cli: bool
+    again: bool
 
-def summary() -> dict[str, dict[str, int]]:
-    """How many mutants of each way and kind had which outcome; of a repeated one, the last counts."""
-    rows = {tuple(row[:4]): row for row in map(json.loads, (RESULTS / "mutations.jsonl").read_text().splitlines())}
-    found: dict[str, Counter[str]] = {}
-    for by, way, kind, _, _, outcome, _ in rows.values():
-        found.setdefault(f"{by} {way} {kind}", Counter())[outcome] += 1
-    return {name: {"mutants": sum(counts.values()), **dict(sorted(counts.items()))} for name, counts in found.items()}
+    @property
+    def journal(self) -> Path:
+        """One line a mutant: by, way, kind, number, what was done, the outcome, seconds. Of two, the last counts."""
+        return self.results / "mutations.jsonl"
+
+    def rows(self) -> dict[tuple[Any, ...], list[Any]]:
+        """The journal by mutant."""
+        lines = self.journal.read_text(encoding="utf-8").splitlines() if self.journal.exists() else []
+        return {tuple(row[:4]): row for row in map(json.loads, lines)}
+
+    def go_on(self, way: str, kind: str, numbers: range) -> Iterator[tuple[Any, ...]]:
+        """Each mutant that the journal does not have: number, what was done, outcome, words, seconds."""
+        done, by = self.rows(), "cli" if self.cli else "fork"
+        for number in numbers:
+            before = done.get((by, way, kind, number))
+            if before and not (self.again and before[5] in BAD):
+                continue
+            one = kinds.mutant(kind, number, self.sound)
+            start = time.monotonic()
+            outcome, words = (through_cli if self.cli else give)(way, one)
+            seconds = round(time.monotonic() - start, 1)
+            with self.journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([by, way, kind, number, one.change, outcome, seconds]) + "\n")
+            yield number, one.change, outcome, words, seconds
+
+    def outcomes(self) -> dict[str, dict[str, int]]:
+        """How many mutants of each way and kind had which outcome."""
+        found: dict[str, Counter[str]] = {}
+        for by, way, kind, _, _, outcome, _ in self.rows().values():
+            found.setdefault(f"{kind}: {way}{' by the command line' if by == 'cli' else ''}", Counter())[outcome] += 1
+        return {
+            name: {"mutants": sum(counts.values()), **dict(sorted(counts.items()))}
+            for name, counts in sorted(found.items())
+        }
 
 
 def main() -> None:
     """Go on with the study, and write the table of outcomes."""
-    from edge_opt import __version__
-    from edge_opt.flows import api
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000, help="of each kind")
-    parser.add_argument("--start", type=int, default=0, help="the first one, to share the study out")
+    parser.add_argument("--start", type=int, default=0, help="number of the first one, to share the study out")
     parser.add_argument("--kinds", default=",".join(kinds.KINDS))
     parser.add_argument("--ways", default="convert,bench")
     parser.add_argument("--through-cli", action="store_true")
     parser.add_argument("--again", action="store_true", help="repeat what was bad")
-    arguments = parser.parse_args()
-    if not (SOUND / "two.h5").exists():  # in a process of its own: TensorFlow must not have run where it is forked
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of the journal")
+    parser.add_argument("--sound", type=Path, default=Path("runs/mutations"), help="the folder of sound Keras files")
+    given = parser.parse_args()
+    if not (given.sound / "two.h5").exists():  # in a process of its own: TensorFlow must not run where it is forked
         code = "import pathlib, sys; from benchmarks.hostile import kinds; kinds.build(pathlib.Path(sys.argv[1]))"
-        subprocess.run([sys.executable, "-c", code, str(SOUND)], check=True)
-    RESULTS.mkdir(exist_ok=True)
-    numbers = range(arguments.start, arguments.count)
-    for kind in arguments.kinds.split(","):
-        if not arguments.through_cli:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-            for package in NEEDS[kind]:
-                import_module(package)
-        from benchmarks.hostile.fork import ForkDevice, ForkExecutor
-
-        with (
-            mock.patch.object(api, "executor", side_effect=lambda *_, **__: ForkExecutor(TIMEOUT_S, MEMORY_BYTES)),
-            mock.patch.object(api, "device", side_effect=lambda *_: ForkDevice(TIMEOUT_S, MEMORY_BYTES)),
-        ):
-            for way in set(WAYS[kind]) & set(arguments.ways.split(",")):
-                for row in study(way, kind, numbers, arguments.through_cli, arguments.again):
+        subprocess.run([sys.executable, "-c", code, str(given.sound)], check=True)
+    given.results.mkdir(exist_ok=True)
+    study = Study(results=given.results, sound=given.sound, cli=given.through_cli, again=given.again)
+    for kind in given.kinds.split(","):
+        with contextlib.nullcontext() if given.through_cli else forking(kind):
+            for way in (way for way in WAYS[kind] if way in given.ways.split(",")):
+                for row in study.go_on(way, kind, range(given.start, given.start + given.count)):
                     print(way, kind, *row, flush=True)
     result = {
         "edge_opt": __version__,
-        "command": f"python benchmarks/mutations.py --count {arguments.count}",
-        "outcomes": summary(),
+        "command": "python benchmarks/mutations.py, and a sample with --through-cli",
+        "outcomes": study.outcomes(),
     }
-    (RESULTS / "mutations.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (given.results / "mutations.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result["outcomes"], indent=1))
+
+
+@contextlib.contextmanager
+def forking(kind: str) -> Iterator[None]:
+    """While it lasts, edge-opt forks its children from this process, in which what ``kind`` needs is imported."""
+    from benchmarks.hostile.fork import ForkDevice, ForkExecutor
+    from edge_opt.flows import api
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    for package in NEEDS[kind]:
+        import_module(package)
+    with (
+        mock.patch.object(api, "executor", side_effect=lambda *_, **__: ForkExecutor(TIMEOUT_S, MEMORY_BYTES)),
+        mock.patch.object(api, "device", side_effect=lambda *_: ForkDevice(TIMEOUT_S, MEMORY_BYTES)),
+    ):
+        yield
 
 
 if __name__ == "__main__":

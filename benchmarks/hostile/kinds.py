@@ -64,7 +64,7 @@ def seeds_of(kind: str, sound: Path) -> list[list[Path]]:
     if kind in ("keras", "h5"):
         return [[sound / f"{name}.{kind}"] for name in ("three", "two")]
     if kind == "tflite":
-        return [[FIXTURES / "tiny.tflite"], [FIXTURES / "tiny_int8.tflite"]]
+        return [[FIXTURES / "tiny.tflite"], [FIXTURES / "tiny_int8.tflite"], [FIXTURES / "tiny.tflite"]]
     if kind == "onnx":
         return [[FIXTURES / "tiny.onnx"]]
     return [[FIXTURES / "tiny_openvino" / "model.xml", FIXTURES / "tiny_openvino" / "model.bin"]]
@@ -124,7 +124,7 @@ def _members(draw: Random, name: str, members: dict[str, bytes]) -> tuple[str, F
         for inner, content in members.items():
             if inner == one and how == "drop":
                 continue
-            other = draw.choice(WORDS) or "empty" if inner == one and how == "rename" else inner
+            other = draw.choice(WORDS).strip("\0") or "empty" if inner == one and how == "rename" else inner
             archive.writestr(
                 other, members[draw.choice(sorted(members))] if inner == one and how == "swap" else content
             )
