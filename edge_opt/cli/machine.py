@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
 from edge_opt.errors import InputError
 from edge_opt.flows import runtimes
+from edge_opt.flows.doctor import Examined, examine
 from edge_opt.flows.verify import summary
 from edge_opt.flows.verify import verify as verify_bundle
 from edge_opt.results.report import tables
@@ -25,8 +27,60 @@ _listing = click.option(
 _NAME = click.argument("name")
 
 
+_PROBE_S, _WAIT_S = 120.0, 120.0
 _MARKS = {"kept": "kept", "broken": "BROKEN", "unclear": "unclear", "noted": "noted"}
 _EXIT = {"kept": 0, "broken": 1, "unclear": 3}
+
+
+@click.command()
+@_listing
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def doctor(ctx: click.Context, /, format: str, debug: bool) -> None:
+    """Show what is installed and works, what each missing package would enable, and what this machine is.
+
+    Every package does a small piece of work in a process of its own, because an import proves nothing. Exit code 0:
+    everything that is installed works; 2: something does not.
+    """
+    with closing(registry.load("executors", "process")(timeout_s=_PROBE_S, workers=2, wait_s=_WAIT_S)) as workers:
+        device = registry.load("devices", "local")(timeout_s=_PROBE_S, wait_s=_WAIT_S)
+        found = examine(device, workers, Path("runs"))
+    for finding in found.findings:
+        Progress().finding(finding)
+    if format == "json":
+        _json({**dump(found), "healthy": found.healthy})
+    else:
+        click.echo("\n".join(_examined(found)))
+    if not found.healthy:
+        ctx.exit(2)
+
+
+def _examined(found: Examined) -> Iterator[str]:
+    """The lines of what the doctor found."""
+    there = [one for one in found.parts if one.status != "missing"]
+    if there:
+        yield from tables.draw(
+            [
+                tables.Column("installed", tuple(one.package for one in there), right=False),
+                tables.Column("version", tuple(one.version for one in there), right=False),
+                tables.Column("", tuple("works" if one.status == "works" else "BROKEN" for one in there), right=False),
+                tables.Column("to", tuple(one.enables for one in there), right=False),
+            ]
+        )
+        yield ""
+    missing = [one for one in found.parts if one.status == "missing"]
+    if missing:
+        yield from tables.draw(
+            [
+                tables.Column("missing", tuple(one.package for one in missing), right=False),
+                tables.Column("to", tuple(one.enables for one in missing), right=False),
+                tables.Column("get it by", tuple(one.command for one in missing), right=False),
+            ]
+        )
+        yield ""
+    width = max(len(name) for name in found.machine)
+    for name, text in found.machine.items():
+        yield f"{name:<{width}}  {text}"
 
 
 @click.command()
@@ -49,7 +103,9 @@ _EXIT = {"kept": 0, "broken": 1, "unclear": 3}
 @_listing
 @options.said
 @click.pass_context
-def verify(ctx: click.Context, bundle: Path, strict: bool, slack: str, rounds: int, format: str, **said: bool) -> None:
+def verify(
+    ctx: click.Context, /, bundle: Path, strict: bool, slack: str, rounds: int, format: str, **said: bool
+) -> None:
     """Verify on this machine that BUNDLE keeps its promises: files, answers, latency and memory.
 
     Needs only the runtime of the model, in this environment. Exit code 0: every promise is kept; 1: one is broken;

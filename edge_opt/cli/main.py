@@ -26,6 +26,7 @@ COMMANDS = {
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),
     "verify": ("machine:verify", "Verify on the deployment machine that a bundle keeps its promises."),
+    "doctor": ("machine:doctor", "Show what is installed and works, and what each missing package would enable."),
     "runtime": ("machine:runtime", "Set up, list or remove runtimes that need an environment of their own."),
 }
 

@@ -112,6 +112,13 @@ def _known(name: str) -> Known:
     )
 
 
+def version_of(name: str) -> str:
+    """The version of the installed runtime ``name``, as ``2.3.0``; with its package where that has another name."""
+    package, _, number = _known(name).version.partition(" ")
+    usual = getattr(registry.load("runtimes", name), "INSTALL", package)
+    return number if package == usual else f"{package} {number}".strip()
+
+
 def _version(module: Any, own: Path | None) -> str:
     """The package that has the runtime, with its version, as ``ai-edge-litert 2.3.0``."""
     if own is None:
