@@ -37,11 +37,11 @@ class OnnxFrontend:
             single = onnx_single.at_batch_1(given)
             known = onnx_graph.shapes(single)
         answer = _answered(path, source, answer, known[answer.name])
+        with freeze.wrapped(f"'{path.name}' does not fit one file", "edge-opt takes models of at most 2 GiB"):
+            content = single.SerializeToString()
+        _verify(path, _asking(path, path, source), _asking(path, content, source), source)
         out.mkdir(parents=True, exist_ok=True)
-        written = out / _FILE
-        with freeze.wrapped(f"'{path.name}' cannot be written as one file", "models beyond 2 GiB do not fit ONNX"):
-            onnx_graph.save(single, written)
-        _verify(path, _asking(path, source), _asking(written, source), source)
+        onnx_graph.save(single, out / _FILE)
         layers = onnx_graph.layers(single, known)
         sha256, size_bytes = onnx_intake.digest(path)
         model = Model(
@@ -55,13 +55,13 @@ class OnnxFrontend:
             size_bytes=size_bytes,
             sha256=sha256,
         )
-        return model, Source(kind=self.source, path=written)
+        return model, Source(kind=self.source, path=out / _FILE)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
         """What ONNX Runtime answers with the file as it was given, ``(n, classes)`` float32."""
         source, _ = specification(path, onnx_intake.load(path))
         freeze.check_inputs(path, source, inputs)
-        ask = _asking(path, source)
+        ask = _asking(path, path, source)
         with freeze.wrapped(f"'{path.name}' cannot be run", "check the inputs it expects"):
             # one at a time, as on the device: a free batch may be written down and not be meant
             return np.concatenate([ask(np.asarray(one[None], np.float32)) for one in inputs])
@@ -109,10 +109,12 @@ def _answered(path: Path, source: TensorSpec, answer: TensorSpec, sizes: tuple[i
     return whole
 
 
-def _asking(path: Path, source: TensorSpec) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """What the model at ``path`` answers to one batch, float32 in and out whatever it takes."""
+def _asking(
+    path: Path, model: Path | bytes, source: TensorSpec
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """What ``model``, of ``path``, answers to one batch: float32 in and out, whatever it takes."""
     with freeze.wrapped(f"ONNX Runtime cannot load '{path.name}'", "export it for an older operator set"):
-        session = onnx_graph.session(path)
+        session = onnx_graph.session(model)
     (port,) = session.get_inputs()
     takes = "float32" if "(float)" in port.type else source.dtype
 
