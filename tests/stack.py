@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_opt import registry
 from edge_opt.errors import MissingPackage, StepFailed
-from edge_opt.types import Layer, Model, Quantization, Source, SourceKind, TensorSpec
+from edge_opt.types import Layer, LayerError, Model, Quantization, Source, SourceKind, TensorSpec
 from tests.fakes import FakeArtifact, truth
 
 CLASSES, SIDE = 3, 8
@@ -34,8 +34,17 @@ BEHAVIOUR: dict[str, FakeArtifact] = {
 SIZES = {"none": 4000, "float16": 2000, "dynamic": 1100, "weight_only": 1050, "static": 1000, "static16": 1020}
 
 
+LAYERS = ("dense_1", "conv", "dense_2", "stem")  # as quantization disturbs them, the worst first
+
+
 def mode_of(quantization: Quantization) -> str:
-    """The key of BEHAVIOUR."""
+    """The key of BEHAVIOUR; one that is not there behaves as ``static``."""
+    if quantization.keep_float:
+        return f"float{len(quantization.keep_float)}"
+    if quantization.wide:
+        return f"wide{len(quantization.wide)}"
+    if quantization.range_method != "min_max":
+        return quantization.range_method
     return "static16" if quantization.activation_bits == 16 and quantization.mode == "static" else quantization.mode
 
 
@@ -75,7 +84,10 @@ class FakeExporter:
         self.format, self.behaviour, self.broken, self.missing = format, behaviour, broken, missing
 
     def variants(self, quantization: Quantization, source: SourceKind) -> tuple[str, ...]:
-        return ("u8s8", "s8s8") if self.format == "onnx" and mode_of(quantization) == "static" else ("",)
+        if quantization.range_method == "octav" or (quantization.wide and self.format != "tflite"):
+            return ()
+        narrow = quantization.mode == "static" and quantization.activation_bits == 8
+        return ("u8s8", "s8s8") if self.format == "onnx" and narrow else ("",)
 
     def export(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
@@ -85,9 +97,16 @@ class FakeExporter:
             raise MissingPackage.of(self.format, self.format, "this export")
         if mode in self.broken:
             raise StepFailed(f"the converter does not know {mode}")
-        path = self.behaviour[mode].write(out / f"model.{self.format}")
-        (out / "weights.bin").write_bytes(bytes(SIZES[mode]))
+        path = self.behaviour.get(mode, self.behaviour["static"]).write(out / f"model.{self.format}")
+        (out / "weights.bin").write_bytes(bytes(SIZES.get(mode, SIZES["static"])))
         return path
+
+    def layer_errors(
+        self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
+    ) -> tuple[LayerError, ...]:
+        if "rank" in self.broken:
+            raise StepFailed("the debugger does not know this graph")
+        return tuple(LayerError(name=name, error=0.8 / 4**place) for place, name in enumerate(LAYERS))
 
 
 def data_set(folder: Path, samples: int = 3000) -> Path:
