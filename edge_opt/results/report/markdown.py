@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_opt import units
-from edge_opt.results.report import notes, tables, words
+from edge_opt.results.report import ladder, notes, tables, words
 from edge_opt.results.report.tables import Column
 from edge_opt.types import Measured, Report
 
 CLASSES_SHOWN = 10
+_ANSWERS = "answers as the float model does and the other otherwise"
 
 
 def markdown(report: Report, picture: str) -> str:
@@ -18,8 +19,10 @@ def markdown(report: Report, picture: str) -> str:
         (f"# {report.model.path.name} on {report.target.name}", _answer(report)),
         ("## What was asked", notes.asked(report)),
         ("## What was tried", _table(report)),
+        (f"## {ladder.TITLE}", _ladder(report)),
         ("## The front", _front(report, picture)),
         ("## What did not work", _broken(report)),
+        ("## What was not tried", _skipped(report)),
         ("## Findings", _findings(report)),
         ("## The certificate", _certificate(report)),
         ("## How it was measured", notes.measured(report)),
@@ -50,8 +53,8 @@ def _table(report: Report) -> Iterator[str]:
     )
     yield notes.sentence(
         f"`{tables.BEST}` is the best for the goal '{report.goal}'",
-        f"the verdict says whether every limit is kept; the top1 drop, at most {limit}, was counted on "
-        f"{samples} images of the selection split",
+        f"the verdict says whether every limit is kept; the {words.metric(report)} drop, at most {limit}, was counted "
+        f"on {samples} {words.samples(report)} of the selection split",
         *([f"in every row: {', '.join(constant)}"] if constant else []),
         *([tables.EVEN_MEANS] if tables.has_even(columns) else []),
     )
@@ -66,8 +69,8 @@ def _front(report: Report, picture: str) -> Iterator[str]:
     if not front:
         return
     yield (
-        "Of what did not fail and breaks no limit, nothing equals or beats one of these in latency, size and accuracy "
-        "at once:"
+        "Of what did not fail and breaks no limit, nothing equals or beats one of these in latency, size and "
+        f"{'accuracy' if report.data.labelled else 'agreement'} at once:"
     )
     yield ""
     timed = (trial.measured if isinstance(trial.measured, Measured) else None for trial in front)
@@ -76,7 +79,7 @@ def _front(report: Report, picture: str) -> Iterator[str]:
             Column("artifact", tuple(f"`{trial.id}`" for trial in front), right=False),
             Column("latency", tuple(units.format_duration(one.median_ns) if one else "not timed" for one in timed)),
             Column("size", tuple(units.format_bytes(trial.artifact.size_bytes) for trial in front)),
-            Column("top1", tuple(units.format_percent(trial.accuracy.value) for trial in front)),
+            Column(words.metric(report), tuple(units.format_percent(trial.accuracy.value) for trial in front)),
             Column("verdict", tuple(tables.verdict(report, trial) for trial in front), right=False),
         ],
         rule=True,
@@ -96,6 +99,15 @@ def _broken(report: Report) -> Iterator[str]:
         yield f"- `{id}` was not timed: {notes.ended(notes.escape(reason))}"
 
 
+def _ladder(report: Report) -> Iterator[str]:
+    yield from ladder.markdown(report)
+
+
+def _skipped(report: Report) -> Iterator[str]:
+    for one in report.skipped:
+        yield f"- `{one.id}`: {notes.ended(notes.escape(one.reason))}"
+
+
 def _findings(report: Report) -> Iterator[str]:
     for finding in words.findings(report):
         hint = f" *Hint: {notes.escape(finding.hint)}.*" if finding.hint else ""
@@ -107,12 +119,15 @@ def _certificate(report: Report) -> Iterator[str]:
     verdict = found.verdict
     before, after = (units.format_percent(one.value) for one in (found.baseline, found.accuracy))
     discordant = units.format_count(verdict.discordant)
+    things, right = words.samples(report), report.data.labelled
+    counted = "top-1" if right else words.metric(report)
     compared = (
-        f"on these images the baseline's top-1 is {before}, the artifact's {after}",
-        f"for {discordant} of the images one of the two is right and the other wrong",
+        f"on these {things} the baseline's {counted} is {before}, the artifact's {after}",
+        f"for {discordant} of the {things} one of the two {'is right and the other wrong' if right else _ANSWERS}",
     )
     yield notes.sentence(
-        f"`{found.trial}` is what is handed over. The images that certify it took no part in calibrating and choosing",
+        f"`{found.trial}` is what is handed over. The {things} that certify it took no part in calibrating and "
+        "choosing",
         notes.escape(words.certificate(report)),
         *(compared if found.trial != report.baseline else ()),
     )
@@ -142,14 +157,18 @@ def _classes(report: Report) -> Iterator[str]:
     yield from tables.draw(
         [
             Column("class", tuple(notes.escape(name) for name in shown), right=False),
-            Column("baseline top1 %", tuple(units.format_percent(before[name], unit=False) for name in shown)),
-            Column("top1 %", tuple(units.format_percent(after[name], unit=False) for name in shown)),
+            Column(
+                f"baseline {words.metric(report)} %",
+                tuple(units.format_percent(before[name], unit=False) for name in shown),
+            ),
+            Column(f"{words.metric(report)} %", tuple(units.format_percent(after[name], unit=False) for name in shown)),
             Column("Δ pp", tuple(units.format_pp(after[name] - before[name], unit=False) for name in shown)),
         ],
         rule=True,
     )
     yield ""
     yield (
-        "No limit holds for a class alone, and a Δ of few images decides nothing. A class that certainly loses "
-        "more than all of them together, by intervals that hold for every class at once, is a finding: EO203."
+        f"No limit holds for a class alone, and a Δ of few {words.samples(report)} decides nothing. A class that "
+        "certainly loses more than all of them together, by intervals that hold for every class at once, is a finding: "
+        "EO203."
     )

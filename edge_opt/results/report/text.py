@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from edge_opt.results.report import tables, words
+from edge_opt.results.report import ladder, tables, words
 from edge_opt.types import Report
 
 HEADER_WIDTH = 130
@@ -18,6 +18,7 @@ def text(report: Report) -> str:
     blocks = [
         [*wrapped((*_header(report), *constant))],
         [*tables.draw(columns), *legend],
+        [*ladder.text(report)],
         [*_broken(report)],
         [*_findings(report)],
         [*_conclusion(report)],
@@ -30,6 +31,7 @@ def _header(report: Report) -> Iterator[str]:
     yield report.model.path.name
     yield words.machine(report)
     yield ", ".join((*words.runtimes(report), words.threads(report)))
+    yield f"effort {report.effort}"
     yield words.kinds(report)
 
 
@@ -52,6 +54,8 @@ def _broken(report: Report) -> Iterator[str]:
             yield f"  hint: {words.one_line(failure.hint)}"
     for id, reason in words.untimed(report):
         yield f"not timed: {id}: {reason}"
+    for one in report.skipped:
+        yield f"not tried: {one.id}: {words.one_line(one.reason)}"
 
 
 def _findings(report: Report) -> Iterator[str]:
