@@ -107,8 +107,8 @@ class _Histogram:
         exponent = int(np.frexp(largest)[1]) - int(np.log2(_HALF))
         self._widen(exponent)
         # a power of two changes no digit, so nothing falls into a neighbour's bin
-        factor = values.dtype.type(2.0**-exponent) if abs(exponent) < 100 else 2.0**-exponent
-        places = np.floor(values * factor).astype(np.int64)
+        values = values if abs(exponent) < 100 else values.astype(np.float64)
+        places = np.floor(values * values.dtype.type(2.0**-exponent)).astype(np.int64)
         places += _HALF
         self._counts += np.bincount(places, minlength=2 * _HALF)
         self._counts[_HALF] -= zeros
@@ -190,26 +190,33 @@ def _octav(seen: _Histogram, bits: int, symmetric: bool) -> tuple[float, float]:
     """The fixed point at which a little more clipping costs what a little finer rounding gains.
 
     Source: Sakr et al., Optimal Clipping and Magnitude-aware Differentiation for Improved Quantization-aware Training,
-    ICML 2022, equation 6. Theirs is for ranges from ``-s`` to ``s``; the same derivative, of rounding noise
+    ICML 2022 (OCTAV). Theirs is for ranges from ``-s`` to ``s``; the same derivative, of rounding noise
     ``step² / 12`` and the squared excess, is taken for each end here.
     """
     middles, shares = seen.bins()
     if symmetric:
         order = np.argsort(np.abs(middles), kind="stable")
         middles, shares = np.abs(middles)[order], shares[order]
-    mass = np.append(0.0, np.cumsum(shares))
-    moment = np.append(0.0, np.cumsum(shares * middles))
+    mass, moment, square = (np.append(0.0, np.cumsum(shares * middles**power)) for power in (0, 1, 2))
     noise = 1 / (12 * (2**bits - (2 if symmetric else 1)) ** 2) * (4 if symmetric else 1)
-    low, high = 0.0 if symmetric else min(seen.low, 0.0) / 2, max(seen.high, -seen.low if symmetric else 0.0) / 2
+    low, high = 0.0 if symmetric else min(seen.low, 0.0), max(seen.high, -seen.low if symmetric else 0.0)
+    best = (np.inf, low, high)
+    low, high = low / 2, high / 2
     for _ in range(_ROUNDS):
         first, last = np.searchsorted(middles, [low, high])
-        inside = noise * (mass[last] - mass[first])
-        above, below = mass[-1] - mass[last], mass[first]
+        inside, above, below = mass[last] - mass[first], mass[-1] - mass[last], mass[first]
+        cost = noise * (high - low) ** 2 * inside
+        cost += square[-1] - square[last] - 2 * high * (moment[-1] - moment[last]) + high**2 * above
+        cost += square[first] - 2 * low * moment[first] + low**2 * below
         before = (low, high)
-        if high > 0:
+        best = min(best, (float(cost), low, high))
+        inside *= noise
+        if high > 0 and inside + above:
             high = max(float((moment[-1] - moment[last] + inside * low) / (inside + above)), 0.0)
-        if low < 0:
+        if low < 0 and inside + below:
             low = min(float((moment[first] + inside * high) / (inside + below)), 0.0)
-        if abs(high - before[1]) + abs(low - before[0]) <= 1e-6 * (high - low):
+        if abs(high - before[1]) + abs(low - before[0]) <= 1e-6 * (before[1] - before[0]):
             break
+    # where values are few, no tail is left and it goes to and fro: the best of where it has been
+    _, low, high = best
     return (-high, high) if symmetric else (low, high)
