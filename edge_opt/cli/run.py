@@ -161,16 +161,18 @@ def _where(report: Report, output: Path, quiet: bool) -> None:
 @options.allow_code
 @options.said
 def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose: bool, debug: bool) -> None:
-    """Write the preprocessing contract of DATA, and show ten pictures as MODEL will see them.
+    """Write the preprocessing contract of DATA, and show ten of its samples as MODEL will see them.
 
-    With MODEL, the likely contracts are tried on labelled pictures and the one that its accuracy supports is written.
+    With MODEL, the likely contracts are tried on labelled samples and the one that its accuracy supports is written.
     An existing contract is kept and shown.
     """
     with Progress(quiet=quiet, verbose=verbose) as watch:
         made = api.init(data, model, allow_code=allow_code, watch=watch)
         for finding in made.findings:
             watch.finding(finding)
-    click.echo(f"contract: {made.path}\npictures: {made.preview}")
+    click.echo(f"contract: {made.path}")
+    if made.preview:
+        click.echo(f"pictures: {made.preview}")
 
 
 @click.command()
@@ -250,7 +252,10 @@ def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | Non
 @options.format
 @options.said
 def evaluate(artifacts: tuple[Path, ...], data: Path, format: str, **rest: Any) -> None:
-    """Measure the accuracy of each ARTIFACT on the test split of the data. Drops refer to the first."""
+    """Measure the accuracy of each ARTIFACT on the test split of the data. Drops refer to the first.
+
+    Where the data have no labels, it is the agreement with the first ARTIFACT.
+    """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:
         rows, findings = api.evaluate(artifacts, data, watch=watch, **rest)

@@ -116,6 +116,7 @@ def print_benched(found: Benchmarks, format: str) -> None:
 
 def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
     """The evaluated artifacts as a table; the drop is paired with the first one."""
+    metric = rows[0].accuracy.metric if rows else "top1"
     _print(
         [
             {
@@ -123,9 +124,9 @@ def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
                 "runtime": one.runtime,
                 "size": units.format_bytes(one.size_bytes),
                 "samples": units.format_count(len(one.accuracy.scores)),
-                "top1 %": units.format_percent(one.accuracy.value, unit=False),
+                f"{metric} %": units.format_percent(one.accuracy.value, unit=False),
                 "95 % interval": _between(one.interval),
-                "Δ top1 pp": tables.change(one.verdict.drop) if position else tables.NONE,
+                f"Δ {metric} pp": tables.change(one.verdict.drop) if position else tables.NONE,
                 "verdict": tables.VERDICTS[one.verdict.status] if position else "baseline",
             }
             for position, one in enumerate(rows)

@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_opt import registry
 from edge_opt.errors import DataError, MissingPackage
-from edge_opt.flows.prepare import asking, classes_of, contract_of, counting, frontend_of, read_data
+from edge_opt.flows.contract import contract_of
+from edge_opt.flows.prepare import asking, classes_of, counting, frontend_of, read_data
 from edge_opt.flows.workbench import origin
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
@@ -107,11 +108,11 @@ def _calibration(
     watch: Watch,
 ) -> tuple[Path, tuple[Finding, ...]]:
     """The calibration inputs of the data set, and what is to be said about it."""
-    data = read_data(data_path, watch)
+    data = read_data(data_path, watch, model.inputs[0])
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     predict = asking(model.path, executor, allow_code)
-    contract, found = contract_of(data_path, model.inputs[0], splits.selection, predict, run, watch)
+    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch)
     late: list[Finding] = []
     progress = counting(watch, "preprocess", "calibration")
     path = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"), progress, late.append)

@@ -1,4 +1,4 @@
-"""Artifact files and labelled data → their accuracy, paired with the first one's."""
+"""Artifact files and data → their accuracy, or without labels their agreement, paired with the first one's."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from edge_opt import registry, stats
+from edge_opt.flows.contract import contract_of
 from edge_opt.flows.given import entry_of, size_of
-from edge_opt.flows.prepare import classes_of, contract_of, counting, read_data
+from edge_opt.flows.prepare import classes_of, counting, names_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
+from edge_opt.stages import contract as contracts
 from edge_opt.stages import guard
-from edge_opt.stages.evaluate import evaluate, score
+from edge_opt.stages.evaluate import Tally, evaluate
 from edge_opt.store import Run, parse
-from edge_opt.types import Accuracy, Entry, Finding, Interval, Step, Target, TensorSpec, Verdict, Watch
+from edge_opt.types import Accuracy, Entry, Finding, Interval, Metric, Target, TensorSpec, Verdict, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,40 +46,48 @@ def score_artifacts(
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
     """Each artifact's top-1 on the test split (all samples where there is none), paired with the first one's.
 
-    ``run`` holds what only the work needs.
+    Without labels it is the agreement with the first one. ``run`` holds what only the work needs: a part of the
+    inputs at a time, which every artifact answers before the next part is made.
     """
     entries = [entry_of(path, target, runtime) for path in paths]
-    data = read_data(data_path, watch)
+    datasets.find(data_path)
+    taken, answered = _described(entries[0], device)
+    data = read_data(data_path, watch, taken)
     samples = data.test or data.validation or data.train
     assert samples is not None
-    taken, answered = _described(entries[0], device)
     fits = datasets.check_outputs(data, classes_of(answered))
     outputs = run.scratch("outputs.npy")
 
     def predict(inputs: Sequence[Path]) -> list[registry.Array]:
         return [evaluate(entries[0], _as_taken(path, taken, run), outputs, device) for path in inputs]
 
-    contract, found = contract_of(data_path, taken, samples, predict, run, watch)
+    contract, found = contract_of(data, taken, samples, predict, run, watch)
+    specs = [taken, *(_described(entry, device)[0] for entry in entries[1:])]
+    tallies = [Tally() for _ in entries]
     late: list[Finding] = []
-    progress = counting(watch, "preprocess", "pictures")
-    inputs = preprocess.prepare(contract, samples, run.scratch("inputs.npy"), progress, late.append)
-    rows: list[Evaluated] = []
-    for done, (path, entry) in enumerate(zip(paths, entries, strict=True)):
-        watch(Step(stage="evaluate", what=str(path), done=done, total=len(paths)))
-        spec, _ = _described(entry, device) if done else (taken, answered)
-        answers = evaluate(entry, _as_taken(inputs, spec, run), outputs, device)
-        accuracy = score(answers, samples.labels, data.classes, "certification")
-        rows.append(
-            Evaluated(
-                artifact=path,
-                size_bytes=size_of(path),
-                runtime=entry.runtime,
-                accuracy=accuracy,
-                interval=stats.wilson_interval(sum(accuracy.scores), len(accuracy.scores)),
-                verdict=guard.judge(rows[0].accuracy if rows else accuracy, accuracy, max_drop),
-            )
+    told = counting(watch, "evaluate", f"{len(samples)} {data.noun}s")
+    for places, inputs in preprocess.parts(contract, samples, run.scratch("inputs"), warn=late.append):
+        for entry, spec, tally in zip(entries, specs, tallies, strict=True):
+            tally.add(evaluate(entry, _as_taken(inputs, spec, run), outputs, device))
+        told(places.stop, len(samples))
+    classes = names_of(data, classes_of(answered))
+    reference = np.concatenate(tallies[0].predictions)
+    labels = samples.labels if data.labelled else reference
+    metric: Metric = "top1" if data.labelled else "agreement"
+    unchecked = () if data.labelled else contracts.unlabelled(reference, classes, f"'{paths[0]}'")
+    accuracies = [tally.accuracy(labels, classes, "certification", metric) for tally in tallies]
+    rows = tuple(
+        Evaluated(
+            artifact=path,
+            size_bytes=size_of(path),
+            runtime=entry.runtime,
+            accuracy=accuracy,
+            interval=stats.wilson_interval(sum(accuracy.scores), len(accuracy.scores)),
+            verdict=guard.judge(accuracies[0], accuracy, max_drop),
         )
-    return tuple(rows), (*data.findings, *fits, *found, *late)
+        for path, entry, accuracy in zip(paths, entries, accuracies, strict=True)
+    )
+    return rows, (*data.findings, *fits, *found, *late, *unchecked)
 
 
 def _described(entry: Entry, device: registry.Device) -> tuple[TensorSpec, TensorSpec]:

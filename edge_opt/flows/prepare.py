@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import mmap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry
 from edge_opt.errors import ModelError
+from edge_opt.flows.contract import Predict, contract_of
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.stages import contract as contracts
 from edge_opt.stages.evaluate import Split, score
 from edge_opt.store import Run
-from edge_opt.types import DataSummary, Finding, Model, Original, Preprocessing, Source, Step, TensorSpec, Watch
+from edge_opt.types import (
+    ArrayPreprocessing,
+    Contract,
+    DataSummary,
+    Finding,
+    Metric,
+    Model,
+    Original,
+    Source,
+    Step,
+    TensorSpec,
+    Watch,
+)
 
-# A wrong contract costs 10 to 80 points, seldom fewer: a few pictures rule most of them out, more tell the rest apart.
-_FIRST_SAMPLES, _CONTRACT_SAMPLES = 150, 1000
-_CONTRACT_BYTES = 2_000_000_000  # of the scratch folder, for the inputs under all contracts together
 _TIMING_SAMPLES = 16
 _READABLE = "a .keras, .h5, .onnx or .tflite file, or a SavedModel folder"
 _LATE = "findings on the certification samples"
-
-Predict = Callable[
-    [Sequence[Path]], list[registry.Array]
-]  # the answers (n, classes) to each ``.npy`` of (n, …) float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +44,14 @@ class Prepared:
 
     model: Model
     source: Source
-    contract: Preprocessing
+    contract: Contract
     splits: datasets.Splits
     summary: DataSummary
     calibration: Path
     selection: Path
     timing: Path  # a few of the selection
     reference: NDArray[np.float32]  # the framework's own outputs on the selection
+    ask: Predict  # … and on anything else
     original: Original
     early: tuple[Finding, ...]
 
@@ -50,17 +59,40 @@ class Prepared:
         """What is to be said about model and data, as far as they have been looked at."""
         return (*self.early, *run.known(_LATE, tuple[Finding, ...], ()))
 
-    def inputs(self, split: Split, run: Run) -> Path:
-        """The inputs of a split; those of the certification are made when they are asked for the first time."""
+    @property
+    def metric(self) -> Metric:
+        """What is counted: right answers, or without labels those of the framework."""
+        return self.original.accuracy.metric
+
+    def inputs(self, split: Split, run: Run) -> Iterator[tuple[slice, Path]]:
+        """The inputs of a split, some at a time; those of the certification are made when they are asked for."""
         if split == "selection":
-            return self.selection
-        path = run.scratch("certification.npy")
-        if path.exists():
-            return path
+            yield slice(0, len(self.splits.selection)), self.selection
+            return
         late: list[Finding] = []
-        preprocess.prepare(self.contract, self.splits.certification, path, warn=late.append)
+        stem = run.scratch("certification")
+        yield from preprocess.parts(self.contract, self.splits.certification, stem, warn=late.append)
         run.once(_LATE, tuple[Finding, ...], lambda: tuple(late))  # a resumed run may have no need to look again
-        return path
+
+    def labels(self, split: Split, run: Run) -> NDArray[np.int64]:
+        """What every sample of a split should be answered with: its label or, without labels, the framework's answer.
+
+        The framework is asked about the certification split when that is needed for the first time.
+        """
+        samples = self.splits.selection if split == "selection" else self.splits.certification
+        if self.summary.labelled:
+            return samples.labels
+        if split == "selection":
+            return np.asarray(self.reference.argmax(axis=1), np.int64)
+        key = "answers of the framework on certification"
+        return np.asarray(run.once(key, tuple[int, ...], lambda: self._answers(split, run)), np.int64)
+
+    def _answers(self, split: Split, run: Run) -> tuple[int, ...]:
+        found: list[int] = []
+        for _, path in self.inputs(split, run):
+            (answers,) = self.ask([path])
+            found += answers.argmax(axis=1).tolist()
+        return tuple(found)
 
 
 def prepare(
@@ -73,17 +105,18 @@ def prepare(
     allow_code: bool,
     watch: Watch,
 ) -> Prepared:
-    """The model described and as a SavedModel, the data split, and what the framework answers on the selection."""
-    data = read_data(data_path, watch)
+    """The model described and as a float source, the data split, and what the framework answers on the selection."""
+    datasets.find(data_path)
     watch(Step(stage="load", what=str(model_path), done=0, total=1))
     frontend = frontend_of(model_path)
     model: Model
     source: Source
     model, source = executor.submit(frontend.prepare, model_path, run.scratch("source"), allow_code).result()
+    data = read_data(data_path, watch, model.inputs[0])
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     predict = asking(model_path, executor, allow_code)
-    contract, found = contract_of(data_path, model.inputs[0], splits.selection, predict, run, watch)
+    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch)
     late: list[Finding] = []
     inputs = {
         name: preprocess.prepare(
@@ -95,41 +128,64 @@ def prepare(
     np.save(timing, np.load(inputs["selection"], mmap_mode="r")[:_TIMING_SAMPLES])
     watch(Step(stage="original", what="the model in its own framework", done=0, total=1))
     (reference,) = predict([inputs["selection"]])
-    original = Original(accuracy=score(reference, splits.selection.labels, data.classes, "selection"))
-    doubt = contracts.doubt(np.asarray(original.accuracy.scores), splits.selection.labels)
-    doubts = (doubt,) if doubt else ()
+    summary = _summary(data_path, data, splits, classes_of(model.outputs[0]))
+    labels = splits.selection.labels if data.labelled else reference.argmax(axis=1)
+    metric: Metric = "top1" if data.labelled else "agreement"
+    original = Original(accuracy=score(reference, labels, summary.classes, "selection", metric=metric))
+    doubts = _doubts(original, labels, summary, model)
     for one in doubts:
-        watch(one)  # at once: what follows takes minutes, and is for nothing
+        watch(one)  # at once: what follows takes minutes, and may be for nothing
     return Prepared(
         model=model,
         source=source,
         contract=contract,
         splits=splits,
-        summary=_summary(data_path, data, splits),
+        summary=summary,
         calibration=inputs["calibration"],
         selection=inputs["selection"],
         timing=timing,
         reference=reference,
+        ask=predict,
         original=original,
         early=(*data.findings, *splits.findings, *fits, *found, *late, *doubts),
     )
 
 
-def _summary(path: Path, data: datasets.Dataset, splits: datasets.Splits) -> DataSummary:
+def _doubts(original: Original, labels: NDArray[np.int64], summary: DataSummary, model: Model) -> tuple[Finding, ...]:
+    """Whether the model, as it was given, is worth what follows; without labels, that nobody can tell."""
+    if not summary.labelled:
+        return contracts.unlabelled(labels, summary.classes, f"the float model ({model.framework})")
+    doubt = contracts.doubt(np.asarray(original.accuracy.scores), labels)
+    return (doubt,) if doubt else ()
+
+
+def _summary(path: Path, data: datasets.Dataset, splits: datasets.Splits, outputs: int) -> DataSummary:
     return DataSummary(
         path=str(path),
-        classes=data.classes,
+        classes=names_of(data, outputs),
         calibration=len(splits.calibration),
         selection=len(splits.selection),
         certification=len(splits.certification),
         sha256=data.sha256,
+        labelled=data.labelled,
     )
 
 
-def read_data(path: Path, watch: Watch) -> datasets.Dataset:
-    """The data set at ``path``; ``watch`` is told how many of its files have been looked at."""
+def names_of(data: datasets.Dataset, outputs: int) -> tuple[str, ...]:
+    """The classes; where data without labels name none, the outputs of the model by their numbers."""
+    return data.classes if data.labelled or data.classes else tuple(str(number) for number in range(outputs))
+
+
+def read_data(path: Path, watch: Watch, spec: TensorSpec | None = None) -> datasets.Dataset:
+    """The data set at ``path``, for a model with the input ``spec``; ``watch`` is told how many files were looked at.
+
+    Whether arrays are pictures, the contract beside them says; where there is none, the model's input does.
+    """
     watch(Step(stage="read", what=str(path), done=0, total=1))
-    return datasets.read(path, counting(watch, "read", "pictures"))
+    written = preprocess.read(path)
+    kind: Literal["picture", "array"] = "array" if isinstance(written, ArrayPreprocessing) else "picture"
+    progress = counting(watch, "read", "pictures")
+    return datasets.read(path, progress, spec.shape[1:] if spec else None, kind if written else None)
 
 
 def counting(watch: Watch, stage: str, what: str) -> preprocess.Progress:
@@ -181,59 +237,17 @@ def asking(model_path: Path, executor: registry.Executor, allow_code: bool) -> P
 def _predict(
     frontend: registry.Frontend, model: Path, inputs: Sequence[Path], allow_code: bool
 ) -> list[registry.Array]:
-    return [frontend.predict(model, np.load(path, mmap_mode="r"), allow_code) for path in inputs]
+    return [frontend.predict(model, np.load(path, mmap_mode="r").view(_Passing), allow_code) for path in inputs]
 
 
-def contract_of(
-    data_path: Path, spec: TensorSpec, labelled: datasets.Samples, predict: Predict, run: Run, watch: Watch
-) -> tuple[Preprocessing, tuple[Finding, ...]]:
-    """The contract that lies beside the data; else the likely one that the accuracy supports, with a finding.
+class _Passing(np.memmap[Any, Any]):
+    """An array in a file whose samples are copied when they are asked for, and then let go.
 
-    ``spec`` is the model's input. All likely contracts are tried on a few samples, and on more those that the few
-    cannot tell apart. Raises DataError where neither can be.
+    What is mapped counts as memory of the process until it is given back.
     """
-    written = preprocess.read(data_path)
-    if written:
-        preprocess.check(written, spec)
-        return written, ()
-    few = labelled.take(_spread(labelled.labels, _FIRST_SAMPLES))
-    likely = preprocess.likely(spec, few)
-    watch(Step(stage="preprocess", what=f"trying {len(likely)} likely contracts", done=0, total=len(likely)))
-    late: list[Finding] = []
-    few = few.take(_spread(few.labels, _affordable(likely)))
-    correct = _tried(likely, few, predict, run, late)
-    finalists = contracts.finalists(correct)
-    more = labelled.take(_spread(labelled.labels, min(_CONTRACT_SAMPLES, _affordable(finalists))))
-    if len(finalists) > 1 and len(more) > len(few):
-        watch(Step(stage="preprocess", what=f"telling {len(finalists)} contracts apart", done=1, total=len(likely)))
-        few, late = more, []
-        correct = _tried(finalists, few, predict, run, late)
-    commonest = np.bincount(few.labels).max() / len(few)
-    choice = contracts.choose(correct, float(commonest), len(likely))
-    return choice.contract, (*choice.findings, *late)
 
-
-def _affordable(likely: Sequence[Preprocessing]) -> int:
-    """How many samples may lie in the scratch folder under all those contracts at once."""
-    row_bytes = 4 * int(np.prod(preprocess.shape(likely[0])))
-    return max(1, _CONTRACT_BYTES // (row_bytes * len(likely)))
-
-
-def _tried(
-    likely: Sequence[Preprocessing], samples: datasets.Samples, predict: Predict, run: Run, late: list[Finding]
-) -> Mapping[Preprocessing, NDArray[np.bool_]]:
-    """Whether each sample is classified rightly under each contract."""
-    files = {run.scratch(f"likely-{index}.npy"): contract for index, contract in enumerate(likely)}
-    try:
-        preprocess.prepare_each(files, samples, warn=late.append)
-        answers = predict(tuple(files))
-    finally:
-        for path in files:
-            path.unlink(missing_ok=True)
-    return {contract: answer.argmax(axis=1) == samples.labels for contract, answer in zip(likely, answers, strict=True)}
-
-
-def _spread(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """At most ``count`` indices, evenly over the samples in the order of their labels: every class is met."""
-    by_label = np.argsort(labels, kind="stable")
-    return by_label[np.unique(np.linspace(0, len(labels) - 1, min(count, len(labels))).astype(np.int64))]
+    def __getitem__(self, key: Any) -> Any:
+        found = np.array(super().__getitem__(key))
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        return found

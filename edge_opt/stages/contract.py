@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb, exp, lgamma, log, log1p
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from edge_opt.errors import DataError
 from edge_opt.inputs.preprocess import describe
-from edge_opt.types import Finding, Preprocessing
+from edge_opt.types import Contract, Finding
 from edge_opt.units import format_percent
 
 SIGNIFICANCE = 0.05
+ONE_ANSWER = 0.95
 
 Correct = NDArray[np.bool_]
 
@@ -25,12 +27,12 @@ Correct = NDArray[np.bool_]
 class Choice:
     """The contract that the labelled samples support, its accuracy on them, and what is to be said about it."""
 
-    contract: Preprocessing
+    contract: Contract
     accuracy: float
     findings: tuple[Finding, ...]
 
 
-def finalists(correct: Mapping[Preprocessing, NDArray[Any]]) -> tuple[Preprocessing, ...]:
+def finalists(correct: Mapping[Contract, NDArray[Any]]) -> tuple[Contract, ...]:
     """The contracts that the samples cannot tell from the best, with the best among them, in the order given.
 
     ``correct`` is as for :func:`choose`, which then decides between them on more samples.
@@ -40,7 +42,7 @@ def finalists(correct: Mapping[Preprocessing, NDArray[Any]]) -> tuple[Preprocess
     return tuple(contract for contract, each in correct.items() if mcnemar(best, each) > level)
 
 
-def choose(correct: Mapping[Preprocessing, NDArray[Any]], chance: float, tried: int = 0) -> Choice:
+def choose(correct: Mapping[Contract, NDArray[Any]], chance: float, tried: int = 0) -> Choice:
     """The contract of the highest accuracy; of those that the samples cannot tell from it, the most usual: the first.
 
     ``correct[contract][i]`` is whether sample ``i`` was classified rightly under it, on the same samples for all;
@@ -79,10 +81,55 @@ def doubt(correct: NDArray[Any], labels: NDArray[np.int64]) -> Finding | None:
     return Finding(
         code="EO115",
         level="error",
-        message=f"the model itself is right on {format_percent(right / samples)} of {samples} pictures, "
+        message=f"the model itself is right on {format_percent(right / samples)} of {samples} samples, "
         f"no better than always answering the commonest class ({format_percent(chance)})",
         hint="the contract beside the data, the order of the classes or the labels are not those of its training: "
         "move the contract away and run 'edge-opt init DATA MODEL'",
+    )
+
+
+def unlabelled(predictions: NDArray[np.int64], classes: Sequence[str], compared: str) -> tuple[Finding, ...]:
+    """What is to be said where the answers of ``compared``, ``predictions`` ``(n,)``, stand in for labels."""
+    found = [
+        Finding(
+            code="EO122",
+            level="warning",
+            message=f"the data have no labels: what is counted is agreement with {compared}, never accuracy",
+            hint="whether the answers are right, nobody has checked: give labels, if you can get some",
+        )
+    ]
+    commonest = int(np.bincount(predictions).argmax())
+    share = float((predictions == commonest).mean())
+    if share > ONE_ANSWER:
+        found.append(
+            Finding(
+                code="EO125",
+                level="warning",
+                message=f"{compared} answers '{classes[commonest]}' to {format_percent(share)} of the "
+                f"{len(predictions)} samples, so that agreement says little",
+                hint="check the preprocessing contract, and give samples of every kind that the model will meet",
+            )
+        )
+    return tuple(found)
+
+
+def unguessable(path: Path, likely: Sequence[Contract]) -> DataError:
+    """The error for data without labels and without a contract, where several are ``likely``."""
+    return DataError(
+        f"'{path}' has neither labels nor a preprocessing contract, and {len(likely)} are likely, "
+        f"as '{describe(likely[0])}' and '{describe(likely[1])}'",
+        "run 'edge-opt init DATA MODEL', correct the file that it writes to what was done in training, and go on",
+    )
+
+
+def only(contract: Contract) -> Finding:
+    """That ``contract`` was taken unseen by any label, as no other is likely."""
+    return Finding(
+        code="EO123",
+        level="warning",
+        message=f"no preprocessing contract is given, and without labels none can be tried: '{describe(contract)}' is "
+        "taken, the only likely one",
+        hint="look up how the model was trained, and write it beside the data: 'edge-opt init' makes the file",
     )
 
 
@@ -111,22 +158,18 @@ def binomial_tail(successes: int, samples: int, probability: float) -> float:
     return min(1.0, sum(map(exp, log_terms)))
 
 
-def _supported(
-    best: Preprocessing, others: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int
-) -> Finding:
+def _supported(best: Contract, others: list[Contract], accuracy: Mapping[Contract, float], samples: int) -> Finding:
     then = f"; next comes '{describe(others[0])}' with {format_percent(accuracy[others[0]])}" if others else ""
     return Finding(
         code="EO112",
         level="info",
         message=f"no preprocessing contract is given; the accuracy supports '{describe(best)}': "
         f"{format_percent(accuracy[best])} on {samples} samples{then}",
-        hint="'edge-opt init' writes it beside the data and shows ten pictures as the model will see them",
+        hint="'edge-opt init' writes it beside the data and shows ten of them as the model will see them",
     )
 
 
-def _rivals(
-    best: Preprocessing, rivals: list[Preprocessing], tried: Mapping[Preprocessing, Correct], samples: int
-) -> Finding:
+def _rivals(best: Contract, rivals: list[Contract], tried: Mapping[Contract, Correct], samples: int) -> Finding:
     listed = ", ".join(
         f"'{describe(rival)}' ({format_percent(float(tried[rival].mean()))}, "
         f"{int((tried[best] != tried[rival]).sum())} of {samples} samples differ)"
@@ -142,7 +185,7 @@ def _rivals(
 
 
 def _nothing(
-    ranked: list[Preprocessing], accuracy: Mapping[Preprocessing, float], samples: int, chance: float, tried: int
+    ranked: list[Contract], accuracy: Mapping[Contract, float], samples: int, chance: float, tried: int
 ) -> DataError:
     listed = ", ".join(f"'{describe(contract)}' {format_percent(accuracy[contract])}" for contract in ranked[:3])
     rest = f" (the best of {tried} tried)" if tried > 3 else ""

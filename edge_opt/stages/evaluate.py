@@ -1,8 +1,9 @@
-"""An artifact and labelled inputs → its accuracy, sample by sample."""
+"""An artifact and inputs → its accuracy, or its agreement with another model, sample by sample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry
-from edge_opt.types import Accuracy, Entry
+from edge_opt.types import Accuracy, Entry, Metric
 
 Split = Literal["selection", "certification"]
 
@@ -34,35 +35,63 @@ def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device)
     return found
 
 
+@dataclass(eq=False)
+class Tally:
+    """The best guesses of one artifact so far, and how far its outputs were from the framework's own.
+
+    Outputs are added part by part and forgotten: those of all samples would be as large as the split is long.
+    """
+
+    predictions: list[NDArray[np.int64]] = field(default_factory=list)
+    apart: float | None = None
+    scaled: float | None = None
+
+    def add(self, outputs: NDArray[np.float32], reference: NDArray[np.float32] | None = None) -> None:
+        """Count the ``outputs`` ``(n, classes)`` of the next samples; ``reference`` are the framework's own."""
+        self.predictions.append(outputs.argmax(axis=1))
+        if reference is None:
+            return
+        differences = np.abs(outputs - reference)
+        scaled = differences / np.maximum(1, np.abs(reference).max(axis=1, keepdims=True))
+        self.apart = max(self.apart or 0.0, float(differences.max()))
+        self.scaled = max(self.scaled or 0.0, float(scaled.max()))
+
+    def accuracy(
+        self, labels: NDArray[np.int64], classes: Sequence[str], split: Split, metric: Metric = "top1"
+    ) -> Accuracy:
+        """How many of the guesses are ``labels`` ``(n,)``, overall and per class.
+
+        For ``agreement``, the labels are what another model answered. The largest difference of the outputs stands
+        there also as a share of the largest output of its sample (or of 1): float32 keeps seven digits of large logits.
+        """
+        predictions = np.concatenate(self.predictions)
+        scores = predictions == labels
+        return Accuracy(
+            metric=metric,
+            condition="clean",
+            split=split,
+            scores=tuple(scores.astype(int).tolist()),
+            predictions=tuple(predictions.tolist()),
+            value=float(scores.mean()),
+            per_class={
+                name: float(scores[labels == index].mean())
+                for index, name in enumerate(classes)
+                if (labels == index).any()
+            },
+            max_abs_difference=self.apart,
+            max_scaled_difference=self.scaled,
+        )
+
+
 def score(
     outputs: NDArray[np.float32],
     labels: NDArray[np.int64],
     classes: Sequence[str],
     split: Split,
     reference: NDArray[np.float32] | None = None,
+    metric: Metric = "top1",
 ) -> Accuracy:
-    """Top-1 of ``outputs`` ``(n, classes)`` against ``labels`` ``(n,)``, overall and per class.
-
-    With the framework's own outputs as ``reference``, also the largest absolute difference to them, and the
-    largest as a share of the largest output of its sample (or of 1): float32 keeps seven digits of large logits too.
-    """
-    predictions = outputs.argmax(axis=1)
-    scores = predictions == labels
-    apart = scaled = None
-    if reference is not None:
-        differences = np.abs(outputs - reference)
-        apart = float(differences.max())
-        scaled = float((differences / np.maximum(1, np.abs(reference).max(axis=1, keepdims=True))).max())
-    return Accuracy(
-        metric="top1",
-        condition="clean",
-        split=split,
-        scores=tuple(int(one) for one in scores),
-        predictions=tuple(int(one) for one in predictions),
-        value=float(scores.mean()),
-        per_class={
-            name: float(scores[labels == index].mean()) for index, name in enumerate(classes) if (labels == index).any()
-        },
-        max_abs_difference=apart,
-        max_scaled_difference=scaled,
-    )
+    """The accuracy of ``outputs`` ``(n, classes)`` for all samples at once, as :class:`Tally` counts it."""
+    tally = Tally()
+    tally.add(outputs, reference)
+    return tally.accuracy(labels, classes, split, metric)

@@ -10,7 +10,7 @@ from edge_opt.inputs.dataset.samples import Dataset, Samples
 from edge_opt.inputs.dataset.splits import Splits, split
 from edge_opt.types import Finding
 
-__all__ = ["Dataset", "Samples", "Splits", "check_outputs", "read", "split"]
+__all__ = ["Dataset", "Samples", "Splits", "check_outputs", "find", "read", "split"]
 
 
 def read(
@@ -32,8 +32,7 @@ def read(
             raise DataError(
                 f"'{fault.filename}' cannot be read: {fault.strerror}", "give the right to read it"
             ) from fault
-    if not path.exists():
-        raise DataError(f"there is no data set '{path}'", "check the path")
+    find(path)
     ending = path.suffix.lower()
     if ending == ".npz":
         return arrays.read(path, taken, kind)
@@ -45,6 +44,12 @@ def read(
         f"'{path}' is not a data set",
         "give an .npz with x_train and y_train, a folder with one sub-folder a class, or a .csv with path and label",
     )
+
+
+def find(path: Path) -> None:
+    """Nothing; raises DataError where there is nothing at ``path``."""
+    if not path.exists():
+        raise DataError(f"there is no data set '{path}'", "check the path")
 
 
 def check_outputs(dataset: Dataset, outputs: int) -> tuple[Finding, ...]:

@@ -60,7 +60,8 @@ def _fill(folder: Path, run_folder: Path, report: Report, inputs: Array | None, 
     trial = words.trial(report, report.best)
     model = _copy_artifact(run_folder / trial.artifact.path, folder, trial)
     shutil.copyfile(_runtime_file(trial), folder / "runtime.py")
-    (folder / "predict.py").write_text(template("predict.py"), encoding="utf-8")
+    program = "predict.py" if record.is_picture(report) else "predict_array.py"
+    (folder / "predict.py").write_text(template(program), encoding="utf-8")
     (folder / "classes.txt").write_text("".join(f"{name}\n" for name in record.classes(report)), encoding="utf-8")
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements(report)), encoding="utf-8")
     preprocess.write(report.preprocessing, folder / "preprocessing.toml")
@@ -108,7 +109,8 @@ def requirements(report: Report) -> tuple[str, ...]:
     others = {name: _pinned(name, _installed(report, name)) for name in ("numpy", "pillow")}
     # a runtime with an environment of its own does not run with the numpy of this one
     own = {one for one in getattr(registry.load("runtimes", trial.runtime), "REQUIREMENTS", ()) if "numpy" in one}
-    return (_pinned(distribution, version), *(own or {others["numpy"]}), others["pillow"])
+    drawing = (others["pillow"],) if record.is_picture(report) else ()
+    return (_pinned(distribution, version), *(own or {others["numpy"]}), *drawing)
 
 
 def _installed(report: Report, distribution: str) -> str:

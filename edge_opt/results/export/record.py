@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_opt import store, units
 from edge_opt.results.report import notes, words
-from edge_opt.types import Measured, Report
+from edge_opt.types import Measured, Preprocessing, Report
 
 SCHEMA_VERSION = 1
 PURPOSES = {
@@ -19,6 +19,14 @@ PURPOSES = {
     "requirements.txt": "the packages it needs, in the versions it was measured with",
     "golden.npz": "inputs as the model sees them, and what it answered where it was measured",
 }
+# the same for samples that are no pictures
+ARRAY_PURPOSES = {
+    "predict.py": "prints the best guesses for the samples of a .npy or .npz file; the class `Classifier` for programs",
+    "preprocessing.toml": "what is done to a sample before the model sees it",
+}
+# what the README says of the samples, and how a program reads one
+_PICTURES = {"things": "Pictures", "thing": "picture", "example": "picture.png", "read": "pixels"}
+_ARRAYS = {"things": "Samples", "thing": "sample", "example": "sample.npy", "read": "sample"}
 # what the README says about the golden inputs, where there are some
 CHECK = {
     "check": "\npython predict.py --check",
@@ -73,6 +81,15 @@ def classes(report: Report) -> tuple[str, ...]:
     return (*names, *(f"class {number}" for number in range(len(names), outputs)))
 
 
+def is_picture(report: Report) -> bool:
+    """Whether the model takes pictures."""
+    return isinstance(report.preprocessing, Preprocessing)
+
+
+def _thing(report: Report) -> str:
+    return "picture" if is_picture(report) else "sample"
+
+
 def _timing(report: Report) -> dict[str, Any]:
     """The times with their environment, without the single samples: those stay in the run's report."""
     trial = words.trial(report, report.best)
@@ -94,7 +111,8 @@ def readme(report: Report, model: str, template: str, files: Sequence[str]) -> s
     """The content of ``README.md``."""
     trial = words.trial(report, report.best)
     timed = trial.measured
-    listed = (f"| `{name}` | {PURPOSES.get(name, 'the model')} |" for name in files)
+    purposes = PURPOSES if is_picture(report) else {**PURPOSES, **ARRAY_PURPOSES}
+    listed = (f"| `{name}` | {purposes.get(name, 'the model')} |" for name in files)
     return Template(template).substitute(
         model=report.model.path.name,
         target=report.target.name,
@@ -103,6 +121,7 @@ def readme(report: Report, model: str, template: str, files: Sequence[str]) -> s
         recipe=trial.recipe.name,
         runtime=timed.runtime_version if isinstance(timed, Measured) else trial.runtime,
         preprocessing=notes.preprocessing(report.preprocessing),
+        **(_PICTURES if is_picture(report) else _ARRAYS),
         **(CHECK if "golden.npz" in files else dict.fromkeys(CHECK, "")),
         measured="\n".join(_measured(report)),
         limits="\n".join(_limits(report)),
@@ -126,16 +145,22 @@ def _measured(report: Report) -> Iterator[str]:
         yield f"- Latency: not timed, {notes.escape(timed.reason)}"
     against = "It is" if report.best == report.baseline else f"Against the baseline (`{report.baseline}`):"
     yield f"- {against} {words.best(report)}"
-    yield f"- Accuracy: {notes.escape(words.certificate(report))}"
+    yield f"- {'Accuracy' if report.data.labelled else 'Agreement'}: {notes.escape(words.certificate(report))}"
     yield f"- {notes.sentence(notes.escape(words.ledger(report))).rstrip('.')}"
 
 
 def _limits(report: Report) -> Iterator[str]:
     machine = notes.escape(words.machine(report))
     yield f"- The times hold for {machine}. Elsewhere run `edge-opt bench` on the model there."
-    yield f"- The accuracy holds for pictures like those of `{report.data.path}`, where it was counted."
+    counted, thing = ("accuracy" if report.data.labelled else "agreement"), _thing(report)
+    yield f"- The {counted} holds for {thing}s like those of `{report.data.path}`, where it was counted."
+    if not report.data.labelled:
+        yield (
+            f"- Agreement is the share of the {thing}s that get the answer of the float model's own framework. There "
+            "were no labels: how often that answer is right, nobody has counted."
+        )
     known = units.format_count(len(classes(report)))
-    yield f"- It knows {known} classes and answers one of them to any picture, also to one that shows none of them."
+    yield f"- It knows {known} classes and answers one of them to any {thing}, also to one that is none of them."
     variant = words.trial(report, report.best).artifact.variant
     if variant == "u8s8":
-        yield "- `u8s8` loses accuracy on x86 processors without VNNI, whose 16-bit sums saturate: evaluate it there."
+        yield "- `u8s8` answers worse on x86 processors without VNNI, whose 16-bit sums saturate: evaluate it there."
