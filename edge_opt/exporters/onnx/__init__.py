@@ -65,7 +65,7 @@ class OnnxExporter:
     def layer_errors(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> tuple[LayerError, ...]:
-        """The power of the noise that each layer, quantized alone, puts into the answers, as a share of theirs."""
+        """The power of the noise that each layer, quantized alone, puts into the answers: a share of theirs, 0..1."""
         require(self.format, quantization, variant, self.variants(quantization, source.kind))
         whole, batches = float32(source), calibration(samples)
         with (
