@@ -45,7 +45,8 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
             bench.run.append(key, [one.id for one in taken])
     if taken:
         _tell(bench, taken, skipped)
-    return Wave(candidates=taken, skipped=skipped, findings=climbed.findings)
+    said = knowledge.said(trials, bench.request.target, processor(bench))
+    return Wave(candidates=taken, skipped=skipped, findings=(*climbed.findings, *said))
 
 
 def processor(bench: Workbench) -> knowledge.Processor:

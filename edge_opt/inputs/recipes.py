@@ -50,6 +50,7 @@ RECIPES: tuple[Recipe, ...] = (
 )
 
 _KEYS = ("name", "description", "quantization")
+_LAYERS = ("keep_float", "wide")
 _BITS = {"weight_bits": (2, 4, 8, 16, 32), "activation_bits": (8, 16, 32)}
 
 
@@ -91,4 +92,12 @@ def _quantization(table: fields.Fields) -> Quantization:
         for key in ("mode", "granularity", "range_method")
     }
     bits = {key: table.integer(key, getattr(Quantization, key), choices) for key, choices in _BITS.items()}
-    return Quantization(**words, **bits)  # type: ignore[arg-type]
+    layers = {key: table.texts(key, (), ()) for key in _LAYERS}
+    if words["mode"] != "static":
+        # only static quantization has ranges and layers to choose: elsewhere they would do nothing, unsaid
+        for key in ("range_method", *_LAYERS):
+            if key in table:
+                raise table.error(key, 'left out, or the mode "static"')
+    for name in set(layers["keep_float"]) & set(layers["wide"]):
+        raise InputError(f"'{table.path}': the layer '{name}' is in keep_float and in wide", "name it in one of them")
+    return Quantization(**words, **bits, **layers)  # type: ignore[arg-type]

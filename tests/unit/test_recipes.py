@@ -41,6 +41,13 @@ def test_a_recipe_of_the_users_own_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_ranges_and_layers_are_read_from_a_file_as_the_ladder_would_choose_them(tmp_path: Path) -> None:
+    own = recipe(tmp_path, OWN + 'range_method = "mse"\nkeep_float = ["dense", "conv"]\nwide = ["stem"]\n')
+    assert recipes.load(own).quantization == Quantization(
+        mode="static", range_method="mse", keep_float=("dense", "conv"), wide=("stem",)
+    )
+
+
 def test_an_unknown_recipe_has_its_nearest_named() -> None:
     with pytest.raises(UnknownName) as caught:
         recipes.load("static_int9")
@@ -56,6 +63,10 @@ def test_an_unknown_recipe_has_its_nearest_named() -> None:
         (OWN.replace('mode = "static"', ""), "'quantization.mode' is missing", "one of none, float16"),
         (OWN + "weight_bits = 7", "'quantization.weight_bits' is '7'", "one of 2, 4, 8"),
         (OWN + "bits = 8", "there is no key 'quantization.bits'", "did you mean"),
+        (OWN + 'keep_float = "dense"', "'quantization.keep_float' is 'dense'", "a list of texts"),
+        (OWN + 'keep_float = ["a"]\nwide = ["a"]', "the layer 'a' is in keep_float and in wide", "one of them"),
+        (OWN.replace('"static"', '"dynamic"') + 'wide = ["a"]', "'quantization.wide' is", "the mode"),
+        (OWN + 'range_method = "kl"', "'quantization.range_method' is 'kl'", "min_max, percentile"),
         ('name = "a"', "'description' is missing", "text"),
     ],
 )
