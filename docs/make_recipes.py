@@ -12,11 +12,6 @@ from edge_opt.inputs.recipes import RECIPES
 from edge_opt.types import Recipe
 
 PAGE = Path(__file__).with_name("recipes.md")
-# What a frontend reads; a frontend of another package stands there under its name.
-SOURCES = {
-    "keras": "`.keras` and `.h5`, saved by Keras 3 or by Keras 2 (tf_keras)",
-    "saved_model": "a SavedModel folder",
-}
 # How a format stores a recipe, where the name alone does not say it.
 NOTES = """## How each format stores them
 
@@ -31,14 +26,16 @@ whenever it quantizes weights.
 The static recipes allow no float operators: a network with one that has no integer kernel fails here, with its name.
 The scores are 8-bit as well, in steps of 1/256: a network that is sure of nothing may answer with ties.
 
-**ONNX**, by tf2onnx, opset 18, cleaned by ONNX Runtime; the input keeps its NHWC layout.
+**ONNX**, by tf2onnx at opset 18, or from the ONNX file that was given; cleaned by ONNX Runtime. The input keeps its
+layout.
 `float16` and `weight_only_int8` store small weights and one `Cast` (and a `Mul` by the scale) for each, which
 ONNX Runtime computes once, while loading: the latency is that of float32. Computing in float16 was 1.3 times
 slower than float32 on x86, and weights behind a `DequantizeLinear` 4 times.
 `dynamic_int8` has unsigned weights, 2 to 4 times faster than signed ones there.
-The static recipes are QDQ with ranges from the smallest and the largest value seen; the final softmax stays float.
-`static_int8` exists twice: `u8s8` has unsigned activations, the faster ones on x86, and `s8s8` signed ones, which
-some other backends ask for. Without VNNI instructions u8s8 may saturate; accuracy is measured, so that shows.
+The static recipes are QDQ; the final softmax stays float.
+`static_int8` exists three times. `u8s8` has unsigned activations, and `s8s8` signed ones, which some other backends ask
+for; on x86 ONNX Runtime turns the latter into the former while it loads them. Without VNNI instructions both may
+saturate there: products are added in pairs in 16 bits. `u8s7` has 7-bit weights, which never do.
 `static_int16x8` raises the file to opset 21.
 
 **OpenVINO**, by its own reader of SavedModels, without TensorFlow.
@@ -58,11 +55,8 @@ def page() -> str:
         "A recipe is a way to make a model smaller or faster. Which one is best for a model on a target is measured,",
         "never assumed, and float32 wins where nothing is better.\n",
         *(f"- `{recipe.name}`: {recipe.description}" for recipe in RECIPES),
-        "\n## Which model reaches which artifact\n",
-        "Every model that can be read becomes one float SavedModel, from which every artifact is made: so each of",
-        "these reaches every cell of the table below.\n",
-        *(f"- `{name}`: {SOURCES.get(name, 'a frontend of another package')}" for name in registry.names("frontends")),
-        "",
+        "\n## Which format has which recipe\n",
+        "This is the table for Keras files and SavedModels; [inputs.md](inputs.md) has it for every kind of model.\n",
         f"| recipe | {' | '.join(f'`{name}`' for name in formats)} |",
         f"|---|{'---|' * len(formats)}",
         *(f"| `{recipe.name}` | {' | '.join(cell(name, recipe) for name in formats)} |" for recipe in RECIPES),

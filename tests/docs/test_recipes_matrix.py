@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from docs.make_recipes import SOURCES
 from docs.make_recipes import page as generated
 from edge_opt import registry
 from edge_opt.inputs.recipes import RECIPES
@@ -41,7 +40,3 @@ def test_a_cell_names_the_variants_that_exist_and_a_dash_is_none(name: str, reci
     cell = table()[recipe.name, name]
     assert (cell == "–") == (not variants)
     assert all(variant in cell for variant in variants)
-
-
-def test_every_source_of_models_is_explained() -> None:
-    assert set(registry.names("frontends")) <= set(SOURCES)
