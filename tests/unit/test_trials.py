@@ -1,0 +1,226 @@
+"""Kills at any moment, jobs side by side, and artifacts of other runs: the report is the same."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_opt.errors import RunError, StepFailed
+from edge_opt.flows import pipeline
+from edge_opt.flows.jobs import as_they_end
+from edge_opt.flows.workbench import Request
+from edge_opt.inputs import recipes as recipe_table
+from edge_opt.inputs import targets
+from edge_opt.stages.benchmark import Protocol
+from edge_opt.store import Run
+from edge_opt.types import Finding, Report
+from tests import stack
+from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
+
+RECIPES = tuple(recipe_table.load(name) for name in ("float32", "dynamic_int8", "static_int8"))
+TARGET = replace(targets.load("host"), formats=("tflite", "onnx"), runtimes=("litert", "onnxruntime"))
+
+
+class Killed(BaseException):
+    """As a kill -9, nothing of the program runs after it."""
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    """A short request on the fake stack: one converter is broken, and two artifacts are equally fast."""
+    stack.installed(monkeypatch, {"dynamic": FakeArtifact(latency_ns=30_200, wrong=0.002)}, broken={"onnx": ("none",)})
+    (tmp_path / "model.fake").write_bytes(b"weights")
+    data = stack.data_set(tmp_path)
+    return Request(
+        model=tmp_path / "model.fake",
+        data=data,
+        output=tmp_path / "run",
+        target=TARGET,
+        recipes=RECIPES,
+        protocol=Protocol(rounds=2),
+    )
+
+
+def run(request: Request, executor: FakeExecutor | None = None, watch: Any = lambda _: None) -> Report:
+    return pipeline.optimize(request, device=FakeDevice(), executor=executor or FakeExecutor(), watch=watch)
+
+
+def timeless(report: Report) -> Report:
+    """The report without what differs from one run to the next by its nature."""
+    return replace(report, started="", seconds=0.0)
+
+
+def keys(folder: Path) -> list[str]:
+    return [json.loads(line)["key"] for line in (folder / "jobs.jsonl").read_text().splitlines()[1:]]
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, at: int, half: bool) -> None:
+    """Die with the journal's line number ``at``: before it is written, or in the middle of it."""
+    left, real = iter(range(at)), Run._append
+
+    def append(self: Run, line: Any) -> None:
+        if next(left, None) is None:
+            if half:
+                text = json.dumps(line)
+                with (self.folder / "jobs.jsonl").open("a") as journal:
+                    journal.write(text[: len(text) // 2])
+            raise Killed
+        real(self, line)
+
+    monkeypatch.setattr(Run, "_append", append)
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_line_of_its_journal_ends_with_the_whole_report_of_a_run_left_alone(
+    given: Request, tmp_path: Path
+) -> None:
+    whole = timeless(run(given))
+    lines = keys(given.output)
+    assert whole.failures
+    assert whole.retimed
+    rng = random.Random(3)
+    for at in sorted(rng.sample(range(1, len(lines) + 1), 20)):
+        output = tmp_path / f"killed-{at}"
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            killing(monkeypatch, at, half=bool(at % 2))
+            with pytest.raises(Killed):
+                run(replace(given, output=output))
+        before = (output / "jobs.jsonl").read_text().splitlines()[1:at]
+        assert timeless(run(replace(given, output=output, resume=True))) == whole, at
+        after = keys(output)
+        assert len(after) == len(set(after))
+        assert after[: len(before)] == [json.loads(line)["key"] for line in before]
+        assert sorted(after) == sorted(lines)
+
+
+@pytest.mark.slow
+def test_two_kills_of_one_run_lose_no_more_than_one(given: Request, tmp_path: Path) -> None:
+    whole = timeless(run(given))
+    request = replace(given, output=tmp_path / "twice")
+    for at in (9, 8):  # of the resumed run, as many lines again
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            killing(monkeypatch, at, half=True)
+            with pytest.raises(Killed):
+                run(request)
+        request = replace(request, resume=True)
+    assert timeless(run(request)) == whole
+
+
+def test_the_report_is_the_same_however_many_jobs_run_side_by_side(given: Request, tmp_path: Path) -> None:
+    alone = timeless(run(given))
+    together = timeless(run(replace(given, output=tmp_path / "together", jobs=4)))
+    assert together == alone
+
+
+def test_a_second_run_converts_nothing_and_reports_the_same(given: Request, tmp_path: Path) -> None:
+    def converted(executor: FakeExecutor) -> int:
+        return sum(function.__name__ == "_export" for function, _ in executor.calls)
+
+    cached = replace(given, cache=tmp_path / "cache")
+    first, second = FakeExecutor(), FakeExecutor()
+    report = timeless(run(cached, first))
+    again = timeless(run(replace(cached, output=tmp_path / "again"), second))
+    assert converted(first) == 7
+    assert converted(second) == 1  # the broken one: that it fails is not kept
+    assert again == report
+    for trial in again.trials:
+        assert (tmp_path / "again" / trial.artifact.path).is_file()
+
+
+def test_other_calibration_samples_make_other_static_artifacts_and_keep_the_rest(
+    given: Request, tmp_path: Path
+) -> None:
+    cached = replace(given, cache=tmp_path / "cache")
+    run(cached)
+    second = FakeExecutor()
+    run(replace(cached, output=tmp_path / "again", seed=1), second)  # another seed, another calibration split
+    made = {arguments[2].mode for function, arguments in second.calls if function.__name__ == "_export"}
+    assert made == {"none", "static"}  # none in ONNX is the broken one
+
+
+def test_a_damaged_cache_is_said_and_changes_nothing(given: Request, tmp_path: Path) -> None:
+    cached = replace(given, cache=tmp_path / "cache")
+    report = timeless(run(cached))
+    for path in (tmp_path / "cache").glob("*/files/weights.bin"):
+        path.write_bytes(b"x" + path.read_bytes()[1:])
+    told: list[Any] = []
+    assert timeless(run(replace(cached, output=tmp_path / "again"), watch=told.append)) == report
+    assert {one.code for one in told if isinstance(one, Finding)} >= {"EO503"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"protocol": Protocol(rounds=3)}, "another --rounds"),
+        ({"threads": 2}, "another --threads"),
+        ({"seed": 5, "recipes": RECIPES[:2]}, "another --recipe, --seed"),
+        ({"target": replace(TARGET, budget=replace(TARGET.budget, max_drop=0.02))}, "another --max-drop"),
+        ({"target": replace(TARGET, formats=("tflite",))}, "another --target"),
+    ],
+)
+def test_a_run_resumed_with_something_else_says_what_was_given(given: Request, changes: Any, words: str) -> None:
+    run(given)
+    with pytest.raises(RunError, match=f"begun with {words}$"):
+        run(replace(given, resume=True, **changes))
+
+
+# ── jobs side by side ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_results_come_as_they_end_and_are_told_by_the_one_who_asked() -> None:
+    second_ended = threading.Event()
+
+    def first() -> str:
+        assert second_ended.wait(30)
+        return "first"
+
+    work: Mapping[str, Callable[[], str]] = {"a": first, "b": lambda: second_ended.set() or "second"}
+    assert list(as_they_end(work, 2)) == [("b", "second"), ("a", "first")]
+
+
+def test_no_more_jobs_run_at_a_time_than_asked_for() -> None:
+    at_work, most = set[int](), []
+    lock = threading.Lock()
+
+    def job(number: int) -> int:
+        with lock:
+            at_work.add(number)
+            most.append(len(at_work))
+        threading.Event().wait(0.01)
+        with lock:
+            at_work.discard(number)
+        return number
+
+    found = dict(as_they_end({str(number): lambda number=number: job(number) for number in range(12)}, 3))  # type: ignore[misc]
+    assert sorted(found.values()) == list(range(12))
+    assert max(most) <= 3
+
+
+def test_what_ran_beside_a_job_that_fails_is_not_lost_and_nothing_more_is_begun() -> None:
+    failing, begun = threading.Event(), []
+
+    def beside() -> str:
+        assert failing.wait(30)
+        return "kept"
+
+    def fails() -> str:
+        failing.set()
+        raise StepFailed("the disk is full")
+
+    def later() -> str:
+        begun.append("later")
+        return "later"
+
+    found: dict[str, str] = {}
+    work = {"a": beside, "b": fails, **{f"c{number}": later for number in range(50)}}
+    with pytest.raises(StepFailed, match="disk"):
+        found.update(as_they_end(work, 2))
+    assert found["a"] == "kept"
+    assert len(begun) < 50
