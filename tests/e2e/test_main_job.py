@@ -15,7 +15,7 @@ import pytest
 from edge_opt import registry
 from edge_opt.devices.local import LocalDevice
 from edge_opt.executors.process import ProcessExecutor
-from edge_opt.inputs import dataset, preprocess
+from edge_opt.inputs import dataset, preprocess, recipes
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.stages.evaluate import evaluate
 from edge_opt.types import Entry
@@ -51,6 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         str(shared_path(DEMO_MODEL)),
         "-d",
         str(shared_path(DEMO_DATA)),
+        *(word for name in recipes.names() for word in ("-r", name)),  # by name, so that none is given up
     ]
     done = subprocess.run(
         [*command, "-o", str(folder), "--rounds", "4", "--format", "json"], capture_output=True, text=True, check=False
