@@ -72,9 +72,12 @@ def main() -> NoReturn:
         code = cli.main(prog_name="edge-opt", standalone_mode=False)
     except click.exceptions.Exit as end:
         code = end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help that was not asked for
+        code = 2
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        _say(*_usage(error))
+        code = 2
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted", "what was finished is kept: go on with --resume" if _command() == "optimize" else "")
         code = 2
@@ -105,6 +108,17 @@ def main() -> NoReturn:
 def _command() -> str:
     """The command that was given: the first word that is no option."""
     return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+
+
+def _usage(error: click.ClickException) -> tuple[str, str]:
+    """What is wrong with the words that were typed, in the way of all other errors, and how they are meant."""
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx is None:
+        return message, "see: edge-opt --help"
+    line = " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
+    return message, f"{line}   (see: {ctx.command_path} --help)"
 
 
 def _refused(error: OSError) -> tuple[str, str]:

@@ -110,7 +110,7 @@ def optimize(
     Exit code 1: no artifact keeps every limit; 3: it cannot be told whether one does. Of several runs, the worst.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
-    output = output or Path("runs") / model.stem
+    output = api.run_folder(model, output)
     rest |= {"model": model, "data": data, "output": output, "jobs": rest["jobs"] or 0}
     if len(set(targets)) > 1 or len(threads) > 1:
         ctx.exit(_several(quiet, verbose, format, targets=targets, threads=threads, **rest))
@@ -195,6 +195,7 @@ def init(data: Path, model: Path | None, allow_code: bool, quiet: bool, verbose:
 @options.jobs
 @options.no_cache
 @options.allow_code
+@click.option("--overwrite", is_flag=True, help="Replace artifacts that are already there.")
 @click.option(
     "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
 )

@@ -45,7 +45,7 @@ def optimize(
     *,
     target: str = "host",
     recipes: Sequence[str] = (),
-    output: str | Path = "runs/optimize",
+    output: str | Path = "",
     threads: int = 0,
     goal: Goal = "balanced",
     max_drop: str = "",
@@ -66,8 +66,10 @@ def optimize(
 ) -> Report:
     """The report of ``recipes`` (by default what ``effort`` has), tried on ``target``; limits carry units: ``"1pp"``.
 
-    ``rounds=0`` measures as often as the effort does, ``threads=0`` takes the target's first choice, ``jobs=0`` runs two
-    conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it, as ``"10m"``. The run folder ``output`` holds the artifacts, the report and the bundle. Raises EdgeOptError.
+    ``rounds=0`` measures as often as the effort does, ``threads=0`` takes the target's first choice, ``jobs=0`` runs
+    two conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it: ``"10m"``.
+    The run folder ``output``, ``runs/MODEL`` by default, holds the artifacts, the report and the bundle.
+    Raises EdgeOptError.
     """
     profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
     if goal not in get_args(Goal):
@@ -80,7 +82,7 @@ def optimize(
     request = Request(
         model=Path(model),
         data=Path(data),
-        output=Path(output),
+        output=run_folder(model, output),
         target=profile,
         recipes=chosen,
         threads=threads or profile.threads[0],
@@ -101,13 +103,18 @@ def optimize(
         return pipeline.optimize(request, device=device(profile), executor=workers, watch=watch)
 
 
+def run_folder(model: str | Path, output: str | Path | None = "") -> Path:
+    """Where ``optimize`` works: ``output``, or the folder ``runs/MODEL`` here."""
+    return Path(output) if output else Path("runs") / Path(model).stem
+
+
 def optimize_several(
     model: str | Path,
     data: str | Path,
     *,
     targets: Sequence[str] = ("host",),
     threads: Sequence[int] = (),
-    output: str | Path = "runs/optimize",
+    output: str | Path = "",
     use_cache: bool = True,
     watch: Watch = _silent,
     **options: Any,
@@ -183,9 +190,13 @@ def convert(
     jobs: int = 0,
     use_cache: bool = True,
     allow_code: bool = False,
+    overwrite: bool = False,
     watch: Watch = _silent,
 ) -> Converted:
-    """The artifacts of ``recipes`` in the formats ``to`` (all of the target's by default), written to ``output``."""
+    """The artifacts of ``recipes`` in the formats ``to`` (all of the target's by default), written to ``output``.
+
+    Raises InputError where one is there already, unless ``overwrite`` is set.
+    """
     profile = targets.load(target)
     for name in to:
         if name not in registry.names("exporters"):
@@ -201,6 +212,7 @@ def convert(
             data_path=Path(data) if data else None,
             seed=seed,
             allow_code=allow_code,
+            overwrite=overwrite,
             cache=cache_folder(os.environ) if use_cache else None,
             run=run,
             device=device(profile),

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.flows.given import entries_of, size_of
+from edge_opt.flows.given import CHECK, entries_of, size_of
 from edge_opt.inputs import targets
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
 from edge_opt.types import Entry, Finding, Measured, Step, Target, Watch
-
-_HINT = "check that it is a whole artifact of this format"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,7 @@ def time_artifacts(
     working: dict[str, Entry] = {name: entry for name, entry in entries.items() if name not in broken}
     if not working:
         first, why = next(iter(broken.items()))
-        raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or _HINT) from why
+        raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or CHECK) from why
     measured, stopped = benchmark(
         working,
         None,
@@ -90,8 +88,8 @@ def time_artifacts(
         protocol=protocol,
         tell=lambda what, done, total: watch(Step(stage="benchmark", what=what, done=done, total=total)),
     )
-    reasons = {name: (error.message, error.hint or _HINT) for name, error in broken.items()}
-    reasons |= {name: (reason, _HINT) for name, reason in stopped.items()}
+    reasons = {name: (error.message, error.hint or CHECK) for name, error in broken.items()}
+    reasons |= {name: (reason, CHECK) for name, reason in stopped.items()}
     return Benchmarks(
         rows=tuple(
             Benched(artifact=entries[name].path, size_bytes=size_of(entries[name].path), measured=one)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_opt import registry
-from edge_opt.errors import DataError, MissingPackage
+from edge_opt.errors import DataError, InputError, MissingPackage
 from edge_opt.flows.contract import contract_of
+from edge_opt.flows.given import SUFFIXES
 from edge_opt.flows.prepare import asking, classes_of, counting, frontend_of, read_data
 from edge_opt.flows.workbench import origin
 from edge_opt.inputs import dataset as datasets
@@ -41,6 +42,7 @@ def make_artifacts(
     data_path: Path | None,
     seed: int,
     allow_code: bool,
+    overwrite: bool = False,
     cache: Path | None = None,
     run: Run,
     device: registry.Device,
@@ -62,6 +64,8 @@ def make_artifacts(
     frontend = frontend_of(model_path)
     plan.check(recipes, target, frontend.source)
     candidates = _exports(recipes, target, frontend.source)
+    if not overwrite:
+        _check_free(candidates, output, model_path)
     watch(Step(stage="load", what=str(model_path), done=0, total=1))
     model: Model
     source: Source
@@ -132,10 +136,24 @@ def _exports(recipes: Sequence[Recipe], target: Target, source: SourceKind) -> t
     return tuple(found.values())
 
 
+def _check_free(candidates: Sequence[Candidate], output: Path, model: Path) -> None:
+    """Raise InputError where an artifact, or the weights beside it, would be written over a file."""
+    for one in candidates:
+        suffixes = [suffix for suffix, format in SUFFIXES.items() if format == one.format]
+        for suffix in (*suffixes, ".bin") if one.format == "openvino" else suffixes:
+            path = output / f"{_stem(model, one.recipe.name, one.variant)}{suffix}"
+            if path.exists():
+                raise InputError(f"'{path}' is already there", "give --overwrite, or another folder with -o")
+
+
+def _stem(model: Path, recipe: str, variant: str) -> str:
+    return ".".join(filter(None, (model.stem, recipe, variant)))
+
+
 def _deliver(artifact: Artifact, run: Run, output: Path, model: Path) -> Artifact:
     """Copy the files of an artifact out of the run, under a name that a person would give them."""
     source = run.folder / artifact.path
-    stem = ".".join(filter(None, (model.stem, artifact.recipe, artifact.variant)))
+    stem = _stem(model, artifact.recipe, artifact.variant)
     with room(output):
         output.mkdir(parents=True, exist_ok=True)
         for file in source.parent.iterdir():

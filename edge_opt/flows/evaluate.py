@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_opt import registry, stats
+from edge_opt.errors import StepFailed
 from edge_opt.flows.contract import contract_of
-from edge_opt.flows.given import entry_of, size_of
+from edge_opt.flows.given import CHECK, entry_of, size_of
 from edge_opt.flows.prepare import classes_of, counting, names_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
@@ -92,7 +93,10 @@ def score_artifacts(
 
 def _described(entry: Entry, device: registry.Device) -> tuple[TensorSpec, TensorSpec]:
     """What the artifact takes, and what it answers."""
-    answer = device.run({"protocol": 1, "mode": "describe", "artifacts": [entry.job()], "threads": 1})
+    try:
+        answer = device.run({"protocol": 1, "mode": "describe", "artifacts": [entry.job()], "threads": 1})
+    except StepFailed as error:
+        raise StepFailed(f"'{entry.path}' cannot be evaluated: {error.message}", error.hint or CHECK) from error
     taken, answered = (parse(tuple[TensorSpec, ...], answer[name])[0] for name in ("inputs", "outputs_spec"))
     return taken, answered
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from edge_opt.errors import InputError, UnknownName
 from edge_opt.store import Run
 from edge_opt.types import Entry, Target
 
-_SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
+SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
+CHECK = "check that it is a whole artifact of this format"  # the hint where one cannot be loaded
+_MODELS = {".keras", ".h5", ".hdf5"}
+_GIVE = "give a .tflite, .onnx or OpenVINO .xml file"
 
 
 def entry_of(path: Path, target: Target, runtime: str = "") -> Entry:
@@ -23,10 +27,12 @@ def entry_of(path: Path, target: Target, runtime: str = "") -> Entry:
 def entries_of(path: Path, target: Target, runtimes: Sequence[str] = ()) -> tuple[Entry, ...]:
     """The same with each of ``runtimes`` that loads the format. Raises InputError where there is none."""
     if not path.exists():
-        raise InputError(f"there is no artifact at '{path}'", "give a .tflite, .onnx or OpenVINO .xml file")
-    if path.suffix not in _SUFFIXES:
-        raise InputError(f"'{path}' is no artifact that edge-opt runs", "give a .tflite, .onnx or OpenVINO .xml file")
-    format = _SUFFIXES[path.suffix]
+        raise InputError(f"there is no artifact at '{path}'", _GIVE)
+    if path.suffix not in SUFFIXES:
+        model = path.is_dir() or path.suffix.lower() in _MODELS
+        hint = f"make one of it: edge-opt convert {shlex.quote(str(path))} --to tflite" if model else _GIVE
+        raise InputError(f"'{path}' is no artifact that edge-opt runs", hint)
+    format = SUFFIXES[path.suffix]
     able = [name for name in runtimes or target.runtimes if format in registry.load("runtimes", name).FORMATS]
     if able:
         return tuple(Entry(path=path, runtime=name) for name in (able if runtimes else able[:1]))

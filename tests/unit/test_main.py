@@ -81,3 +81,26 @@ def test_a_folder_that_may_not_be_read_is_refused_with_its_name(
     with pytest.raises(DataError, match="cannot be read: Permission denied") as raised:
         datasets.read(tmp_path)
     assert tmp_path.name in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["bench"], "missing argument 'ARTIFACT...'"),
+        (["bench", "--foo"], "no such option '--foo'"),
+        (["bench", "x", "--rounds", "0"], "'--rounds'"),
+        (["--nope"], "no such option '--nope'"),
+    ],
+)
+def test_what_click_refuses_is_said_as_all_other_errors_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["edge-opt", *typed])
+    with pytest.raises(SystemExit) as end:
+        entry.main()
+    assert end.value.code == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert said in error
+    assert hint.startswith("  hint: edge-opt")
+    assert "--help" in hint

@@ -135,7 +135,7 @@ def speed_up(interval: Interval, *, detailed: bool = True) -> str:
 
 
 def _speed_up(report: Report, trial: Trial, detailed: bool) -> str:
-    if trial.id == report.baseline:
+    if trial.id == report.baseline and isinstance(trial.measured, Measured):
         return units.format_ratio(1.0)
     known = trial.measured.speed_up if isinstance(trial.measured, Measured) else None
     return NONE if known is None else speed_up(known, detailed=detailed)
