@@ -70,9 +70,7 @@ def optimized(model: Path, data: Path, out: Path) -> tuple[str, Mapping[str, Any
     """The text and the report of one run of two recipes on two formats."""
     recipes = ("-r", "float32", "-r", "dynamic_int8", "-r", "static_int8")
     # a wide limit: what is tested here is the way, and a small test split certifies no narrow one
-    found = called(
-        "optimize", model, "-d", data, "-o", out, *recipes, "--rounds", "2", "--max-drop", "5pp", "-q"
-    )
+    found = called("optimize", model, "-d", data, "-o", out, *recipes, "--rounds", "2", "--max-drop", "5pp", "-q")
     report: Mapping[str, Any] = json.loads((out / "report.json").read_text())
     return found.stdout, report
 
@@ -114,7 +112,7 @@ def _predicted(bundle: Path, argument: str | Path) -> str:
 
 
 def test_without_labels_agreement_is_counted_and_called_that(given: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    model, labelled, data = given
+    model, _, data = given
     refused = called("optimize", model, "-d", data, "-o", tmp_path / "run", "-q", ends=2)
     assert "has neither labels nor a preprocessing contract" in refused.stderr
     contract = data.with_name("unlabelled.preprocessing.toml")

@@ -213,3 +213,27 @@ def test_the_error_of_the_documentation_is_one_that_the_worker_gives() -> None:
     answer, _ = ask(job(path=Path("model.tflite")))
     answer["error"].pop("traceback")
     assert answer == shown
+
+
+def test_the_memory_of_predictions_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None:
+    from numpy.lib.format import open_memmap
+
+    peaks = []
+    for count in (2_000, 200_000):  # 0.5 and 51 MB of inputs
+        inputs = open_memmap(str(tmp_path / f"{count}.npy"), "w+", np.float32, (count, 8, 8, 1))
+        inputs[:] = 0.5
+        del inputs
+        answer, _ = ask(job("predict", inputs=str(tmp_path / f"{count}.npy"), outputs=str(tmp_path / "y.npy")))
+        assert np.load(answer["outputs"], mmap_mode="r").shape[0] == count
+        peaks.append(answer["peak_rss_bytes"])
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+def test_a_file_that_is_cut_short_or_stored_by_columns_is_an_error(tmp_path: Path, fortran: bool) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.asarray(tiny.pictures(40), order="F" if fortran else "C"))
+    if not fortran:
+        path.write_bytes(path.read_bytes()[:-5])
+    answer, _ = ask(job(inputs=str(path)))
+    assert "cannot be read as an array of samples" in answer["error"]["message"]
