@@ -21,6 +21,9 @@ from edge_opt.types import Quantization
 
 _PURPOSE = "quantizing a .tflite file"
 _EVERYTHING = ".*"
+_PORTS = (
+    "(.*)"  # the same by another name, as rules are kept in the order of their first mention, and the last one holds
+)
 # TensorFlow's own limit: smaller weights are not worth the time that quantizing the activations takes at each run
 _FEWEST_DYNAMIC_WEIGHTS = 1024
 
@@ -34,6 +37,7 @@ class Quantizer:
         self._words = imported("ai_edge_quantizer.qtyping", "ai-edge-quantizer", "quantize", _PURPOSE)
         self.whole, self.quantization = whole, quantization
         self.graph = tflite.read(whole)
+        self._content = _with_signatures(whole)
         self.ranges = Ranges(only_extremes=quantization.range_method == "min_max")
         self._float = self._with_followers(self._nodes(quantization.keep_float))
         self._wide = self._with_followers(self._nodes(quantization.wide))
@@ -53,8 +57,6 @@ class Quantizer:
             self._add(work, self._scope(node), 16)
         for node in (*self._float, *self._too_small()):
             self._exclude(work, self._scope(node), kinds.ALL_SUPPORTED)
-        for port in (kinds.INPUT, kinds.OUTPUT):  # stay float32
-            self._exclude(work, _EVERYTHING, port)
         return self._quantized(work)
 
     def alone(self, node: Node) -> bytes:
@@ -86,7 +88,7 @@ class Quantizer:
     # ── AI Edge Quantizer's own words ──────────────────────────────────────────────────────────────────────────────
 
     def _work(self) -> Any:
-        return self._tool.Quantizer(str(self.whole))
+        return self._tool.Quantizer(self._content)
 
     def _add(self, work: Any, scope: str, activation_bits: int) -> None:
         everything, rules = self._words.TFLOperationName.ALL_SUPPORTED, self._tool.AlgorithmName
@@ -105,6 +107,8 @@ class Quantizer:
         work.update_quantization_recipe(scope, kind, algorithm_key=self._tool.AlgorithmName.NO_QUANTIZE)
 
     def _quantized(self, work: Any) -> bytes:
+        for port in (self._words.TFLOperationName.INPUT, self._words.TFLOperationName.OUTPUT):  # stay float32
+            self._exclude(work, _PORTS, port)
         seen = {}
         if self.quantization.mode == "static":
             names = set(self.ranges.names)
@@ -151,3 +155,12 @@ class Quantizer:
             return max((tensor.elements for tensor in stored if tensor.weights), default=0)
 
         return [node for node in self.graph.nodes if largest(node) < _FEWEST_DYNAMIC_WEIGHTS]
+
+
+def _with_signatures(whole: Path) -> bytes:
+    """The file, with a list of signatures, if only an empty one: files of old converters have none at all."""
+    model = tflite.load(whole)
+    if model.signatureDefs is not None:
+        return whole.read_bytes()
+    model.signatureDefs = []
+    return tflite.packed(model)
