@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_opt.exporters.onnx import errors, stored
 from edge_opt.exporters.onnx.calibrate import quantization as quantizing
-from edge_opt.exporters.onnx.float32 import float32
+from edge_opt.exporters.onnx.sources import float32
 from edge_opt.exporters.onnx.static import Static, check
 from edge_opt.nets import onnx_graph
 from edge_opt.nets.conversion import calibration, converting, phrase, require
