@@ -14,6 +14,9 @@ from edge_opt.types import Entry, Finding, Operator, OperatorProfile
 # Below a tenth, doing away with it altogether makes an inference at most 11 % faster, and the profiler's own weight on
 # small operators is as large.
 WORTH_SAYING = 0.10
+# Where the operators' times sum to more than this many inferences without the profiler, a large part of the time is the
+# profiler's own, which weighs on small operators most: nothing is concluded from shares then.
+MOST_SLOWDOWN = 1.5
 _NAMED = 3  # of many operators, these are named
 _PARTS = 2  # of a path, the last ones
 LONGEST_NAME = 40
@@ -106,7 +109,7 @@ def _islands(profile: OperatorProfile) -> Finding | None:
     if not _timed(profile):
         islands = [one for one in islands if _multiplies(one)]
     share = sum(one.time_share or 0.0 for one in islands)
-    if not islands or (_timed(profile) and share < WORTH_SAYING):
+    if not islands or (_timed(profile) and (share < WORTH_SAYING or not _telling(profile))):
         return None
     part = f", {units.format_percent(share, digits=0)} of the time" if _timed(profile) else ""
     return Finding(
@@ -120,7 +123,7 @@ def _islands(profile: OperatorProfile) -> Finding | None:
 def _conversions(profile: OperatorProfile) -> Finding | None:
     found = [one for one in profile.operators if converts(one)]
     share = sum(one.time_share or 0.0 for one in found)
-    if share < WORTH_SAYING:
+    if share < WORTH_SAYING or not _telling(profile):
         return None
     return Finding(
         code="EO403",
@@ -163,6 +166,11 @@ def _off_delegate(profile: OperatorProfile) -> Finding | None:
 
 def _timed(profile: OperatorProfile) -> bool:
     return any(one.time_share is not None for one in profile.operators)
+
+
+def _telling(profile: OperatorProfile) -> bool:
+    total_ns = sum(one.median_ns or 0.0 for one in profile.operators)
+    return profile.inference_ns is None or total_ns <= MOST_SLOWDOWN * profile.inference_ns
 
 
 def _multiplies(operator: Operator) -> bool:
