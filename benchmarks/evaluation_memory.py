@@ -12,6 +12,7 @@ differ by less than 10 % between 2,000 and 20,000 pictures. The largest size of 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -103,14 +104,13 @@ def evaluated(artifact: Path, data: Path, scratch: Path) -> dict[str, Any]:
 
 
 def _tree(root: int) -> Iterator[int]:
-    """``root`` and all its descendants."""
+    """``root`` and all its descendants; one that ends meanwhile is left out."""
     yield root
-    try:
-        children = [Path(f"/proc/{root}/task/{task}/children").read_text() for task in os.listdir(f"/proc/{root}/task")]
-    except OSError:  # it has ended meanwhile
-        return
-    for child in " ".join(children).split():
-        yield from _tree(int(child))
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{root}/task"):
+            with contextlib.suppress(OSError):
+                for child in Path(f"/proc/{root}/task/{task}/children").read_text().split():
+                    yield from _tree(int(child))
 
 
 def _resident_bytes(process: int) -> int:
@@ -124,10 +124,8 @@ def _size_bytes(folder: Path) -> int:
     total = 0
     for where, _, names in os.walk(folder):
         for name in names:
-            try:
+            with contextlib.suppress(OSError):  # it has gone meanwhile
                 total += os.stat(os.path.join(where, name)).st_size
-            except OSError:
-                continue
     return total
 
 
