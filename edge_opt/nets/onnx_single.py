@@ -86,20 +86,21 @@ def _names(first: str) -> Iterator[str]:
 
 def _float_ports(graph: Any) -> None:
     """Cast where the input or the output is not float32; both keep their names."""
-    helper, float32 = package().helper, package().TensorProto.FLOAT
+    onnx = package()
+    float32 = onnx.TensorProto.FLOAT
     (given,), (answer,) = graph.input, graph.output
     kinds = given.type.tensor_type.elem_type, answer.type.tensor_type.elem_type
     taken = {name for node in nodes(graph) for name in (*node.input, *node.output)}
     if kinds[0] != float32:
         inner = next(name for name in _names(f"{given.name}_cast") if name not in taken)
         _rename(graph, given.name, inner)
-        node = helper.make_node("Cast", [given.name], [inner], name="cast_input", to=kinds[0])
+        node = onnx.helper.make_node("Cast", [given.name], [inner], name="cast_input", to=kinds[0])
         graph.node.insert(0, node)
         given.type.tensor_type.elem_type = float32
     if kinds[1] != float32:
         inner = next(name for name in _names(f"{answer.name}_uncast") if name not in taken)
         _rename(graph, answer.name, inner)
-        graph.node.append(helper.make_node("Cast", [inner], [answer.name], name="cast_output", to=float32))
+        graph.node.append(onnx.helper.make_node("Cast", [inner], [answer.name], name="cast_output", to=float32))
         answer.type.tensor_type.elem_type = float32
 
 
