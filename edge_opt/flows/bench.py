@@ -95,18 +95,13 @@ def time_artifacts(
             Benched(artifact=entries[name].path, size_bytes=size_of(entries[name].path), measured=one)
             for name, one in measured.items()
         ),
-        failures=tuple(
-            Unmeasured(
-                artifact=entries[name].path,
-                runtime=entries[name].runtime,
-                message=reasons[name][0],
-                hint=reasons[name][1],
-            )
-            for name in entries
-            if name in reasons
-        ),
+        failures=tuple(_unmeasured(one, *reasons[name]) for name, one in entries.items() if name in reasons),
         findings=noise.check_measured(measured, next(iter(working))),
     )
+
+
+def _unmeasured(entry: Entry, message: str, hint: str) -> Unmeasured:
+    return Unmeasured(artifact=entry.path, runtime=entry.runtime, message=message, hint=hint)
 
 
 def _name(entry: Entry, runtimes: Sequence[str]) -> str:
