@@ -106,10 +106,10 @@ def _rank(group: Sequence[Row]) -> tuple[bool, float, int]:
 def _against_first(group: Sequence[Row]) -> Iterator[Row]:
     """The rows of one artifact; what is worth a line in one run is in all."""
     worth = any(row.front for row in group)
-    for place, row in enumerate(group):
+    for row in group:
         first = next(one for one in group if _runtime(one) == _runtime(row))
-        apart = place and first is not row and row.median_ns and first.median_ns
-        yield replace(row, front=worth, against_first=_ratio(first.median_ns, row.median_ns) if apart else None)
+        ratio = _ratio(first.median_ns, row.median_ns) if first.run != row.run else None
+        yield replace(row, front=worth, against_first=ratio)
 
 
 def _runtime(row: Row) -> str:
@@ -160,11 +160,12 @@ def _rows_of(name: str, report: Report) -> Iterator[Row]:
 
 
 def _timed(row: Row, measured: Measured) -> Row:
-    medians = [stats.median(one.samples_ns) for one in measured.rounds]
+    within = stats.median_interval([stats.median(one.samples_ns) for one in measured.rounds])
+    low, high = min(within.low, measured.median_ns), max(within.high, measured.median_ns)
     return replace(
         row,
         runtime=measured.runtime_version,
-        median_ns=replace(stats.median_interval(medians), estimate=measured.median_ns),
+        median_ns=replace(within, low=low, estimate=measured.median_ns, high=high),
         half_iqr_ns=measured.half_iqr_ns,
         p90_ns=measured.p90_ns,
         memory_bytes=measured.memory_bytes,

@@ -44,7 +44,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
         output=tmp_path / "run",
         target=TARGET,
         recipes=RECIPES,
-        protocol=Protocol(rounds=2),
+        protocol=Protocol(rounds=6),
     )
 
 
@@ -181,7 +181,11 @@ def test_results_come_as_they_end_and_are_told_by_the_one_who_asked() -> None:
         assert second_ended.wait(30)
         return "first"
 
-    work: Mapping[str, Callable[[], str]] = {"a": first, "b": lambda: second_ended.set() or "second"}
+    def second() -> str:
+        second_ended.set()
+        return "second"
+
+    work: Mapping[str, Callable[[], str]] = {"a": first, "b": second}
     assert list(as_they_end(work, 2)) == [("b", "second"), ("a", "first")]
 
 

@@ -21,7 +21,7 @@ from edge_opt.types import Failure, Finding, Interval, Metric
 
 T = TypeVar("T")
 # What a narrow screen can do without, the first to go first; Markdown, CSV and JSON keep everything.
-_SPARED = ("gzip", "p90", "memory", "machine", "runtime", "size")
+_SPARED = ("gzip", "p90", "memory", "machine", "runtime", "size", "top1", "agreement")
 _SHARED = ("artifact", "model", "format", "runtime", "size", "gzip")  # the same for all rows of one artifact
 
 
@@ -157,7 +157,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
         Column(f"{metric} %", tuple(_accuracy(row) for row in rows)),
         Column(f"Δ {metric} pp", tuple(NONE if row.baseline else _known(row.drop, tables.change) for row in rows)),
         Column("speed-up", tuple(_ratio(row.speed_up, row.baseline) for row in rows)),
-        Column("than in the first run", tuple(_ratio(row.against_first) for row in rows)),
+        Column("vs first run", tuple(_ratio(row.against_first) for row in rows)),
         words("verdict", [tables.VERDICTS.get(row.verdict, row.verdict) or NONE for row in rows]),
     ]  # fmt: skip
 
@@ -179,8 +179,8 @@ def _latency(row: Row, unit: units.TimeUnit) -> str:
 def _accuracy(row: Row) -> str:
     if row.accuracy is None:
         return NONE
-    low, high = (units.format_percent(bound, unit=False, digits=1) for bound in (row.accuracy.low, row.accuracy.high))
-    return f"{units.format_percent(row.accuracy.estimate, unit=False)} ({low} … {high})"
+    half = max(row.accuracy.estimate - row.accuracy.low, row.accuracy.high - row.accuracy.estimate)
+    return units.format_pp(row.accuracy.estimate, half, unit=False)
 
 
 def _known(value: T | None, words: Callable[[T], str]) -> str:
@@ -190,7 +190,7 @@ def _known(value: T | None, words: Callable[[T], str]) -> str:
 def _ratio(interval: Interval | None, baseline: bool = False) -> str:
     if baseline:
         return units.format_ratio(1.0)
-    return tables.speed_up(interval) if interval else NONE
+    return tables.speed_up(interval, detailed=False) if interval else NONE
 
 
 def _csv(rows: Sequence[Row]) -> str:
