@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from edge_opt.flows.convert import Converted
 from edge_opt.flows.evaluate import Evaluated
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets as target_table
-from edge_opt.results.report import PICTURE, render, tables
+from edge_opt.results.report import PICTURE, raw, render, tables
 from edge_opt.results.report.tables import Column
 from edge_opt.store import dump
 from edge_opt.types import Interval, Measured, Recipe, Target
@@ -109,6 +107,17 @@ def print_benched(found: Benchmarks, format: str) -> None:
         ],
         list(rows),
         format,
+        csv=[
+            {
+                "artifact": str(one.artifact),
+                "runtime": one.measured.runtime,
+                "options": raw.pairs(one.measured.options),
+                "threads": one.measured.threads,
+                "size_bytes": one.size_bytes,
+                **raw.times(one.measured),
+            }
+            for one in rows
+        ],
     )
     for failed in found.failures:
         print_failed(f"{failed.artifact} by {failed.runtime}", failed.message, failed.hint)
@@ -133,6 +142,20 @@ def print_evaluated(rows: Sequence[Evaluated], format: str) -> None:
         ],
         list(rows),
         format,
+        csv=[
+            {
+                "artifact": str(one.artifact),
+                "runtime": one.runtime,
+                "size_bytes": one.size_bytes,
+                "samples": len(one.accuracy.scores),
+                "metric": one.accuracy.metric,
+                **raw.spread_out("accuracy", "_fraction", one.interval),
+                **raw.spread_out("drop", "_fraction", one.verdict.drop if position else None),
+                "drop_limit_fraction": one.verdict.limit,
+                "verdict": one.verdict.status if position else "baseline",
+            }
+            for position, one in enumerate(rows)
+        ],
     )
 
 
@@ -162,16 +185,15 @@ def print_failed(what: str, message: str, hint: str) -> None:
     click.echo(f"failed: {what}: {message}" + (f"\n  hint: {hint}" if hint else ""), err=True)
 
 
-def _print(rows: Rows, raw: Any, format: str, *, left: bool = False) -> None:
-    """``rows`` as a table, or ``raw`` as JSON; in a text, names stand to the left and numbers to the right."""
+def _print(rows: Rows, noun: Any, format: str, *, left: bool = False, csv: Sequence[Mapping[str, Any]] = ()) -> None:
+    """``rows`` as a table, ``noun`` as JSON, or ``csv``: raw numbers, with their units in the names of the columns.
+
+    In a text, names stand to the left and numbers to the right.
+    """
     if format == "json":
-        click.echo(_json(raw))
+        click.echo(_json(noun))
     elif format == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        click.echo(out.getvalue(), nl=False)
+        click.echo(raw.table(csv), nl=False)
     elif rows:
         columns = [
             Column(title, tuple(row[title] for row in rows), right=not left and position > 0)

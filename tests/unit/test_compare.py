@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_opt.cli.show import print_benched
 from edge_opt.errors import InputError, RunError
 from edge_opt.flows import api
 from edge_opt.flows.compare import of_reports, runs_in
@@ -197,3 +198,17 @@ def test_a_file_from_a_run_is_joined_with_its_trial(tmp_path: Path, monkeypatch:
     assert [row.run for row in together] == [str(tmp_path / "run"), ""]
     places = [found.rows.index(row) for row in together]
     assert places[1] == places[0] + 1
+
+
+def test_csv_of_bench_has_raw_numbers_with_their_units(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    path = FakeArtifact(latency_ns=90_000).write(tmp_path / "model.tflite")
+    found = api.bench([path], rounds=6)
+    print_benched(found, "csv")
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert float(row["median_ns"]) == found.rows[0].measured.median_ns
+    assert int(row["size_bytes"]) == path.stat().st_size
+    assert int(row["rounds"]) == 6
+    assert not row["speed_up_ratio"]  # the first has nothing to be compared with

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv as csv_writer
 import io
 import json as json_writer
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge_opt import store
 from edge_opt.results.report import tables
-from edge_opt.types import Interval, Measured, Report, Trial
+from edge_opt.types import Interval, Measured, NotTimed, Report, Trial
 
 
 def json(report: Report) -> str:
@@ -19,9 +20,13 @@ def json(report: Report) -> str:
 
 def csv(report: Report) -> str:
     """One row for each trial in the order of the table: raw numbers, the unit in the name, empty where not known."""
-    rows = [_row(report, trial) for trial in tables.ordered(report)]
+    return table([_row(report, trial) for trial in tables.ordered(report)])
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """``rows``, which all have the same columns, as CSV with a heading; None is an empty cell."""
     out = io.StringIO()
-    writer = csv_writer.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv_writer.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -43,7 +48,7 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
         "pareto": _flag(trial.id in report.pareto),
         "size_bytes": artifact.size_bytes,
         "compressed_bytes": artifact.compressed_bytes,
-        **_times(trial),
+        **times(trial.measured),
         f"{trial.accuracy.metric}_fraction": trial.accuracy.value,
         **spread_out("drop", "_fraction", verdict.drop),
         "drop_limit_fraction": verdict.limit,
@@ -58,10 +63,11 @@ def _row(report: Report, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _times(trial: Trial) -> dict[str, Any]:
-    timed = trial.measured if isinstance(trial.measured, Measured) else None
+def times(measured: Measured | NotTimed) -> dict[str, Any]:
+    """What was measured as columns with their units; empty where nothing was timed."""
+    timed = measured if isinstance(measured, Measured) else None
     return {
-        "timing": trial.measured.kind,
+        "timing": measured.kind,
         "median_ns": timed and timed.median_ns,
         "half_iqr_ns": timed and timed.half_iqr_ns,
         "p90_ns": timed and timed.p90_ns,

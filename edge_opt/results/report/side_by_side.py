@@ -6,8 +6,6 @@ above the table. CSV and JSON hold every row with raw numbers.
 
 from __future__ import annotations
 
-import csv as csv_writer
-import io
 import json as json_writer
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import Any, TypeVar
 
 from edge_opt import store, units
 from edge_opt.results.report import tables, text
-from edge_opt.results.report.raw import pairs, spread_out
+from edge_opt.results.report.raw import pairs, spread_out, table
 from edge_opt.results.report.tables import BEST, NONE, Column
 from edge_opt.types import Failure, Finding, Interval, Metric
 
@@ -76,7 +74,7 @@ def render(comparison: Comparison, format: str, *, everything: bool = False, wid
     if format == "json":
         return json_writer.dumps(store.dump(comparison), separators=(",", ":"), ensure_ascii=False) + "\n"
     if format == "csv":
-        return _csv(comparison.rows)
+        return table([_raw(row) for row in comparison.rows])
     rows = comparison.rows if everything else tuple(row for row in comparison.rows if row.front)
     return _shown(comparison, rows, rule=format == "md", width=width)
 
@@ -191,15 +189,6 @@ def _ratio(interval: Interval | None, baseline: bool = False) -> str:
     if baseline:
         return units.format_ratio(1.0)
     return tables.speed_up(interval, detailed=False) if interval else NONE
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    made = [_raw(row) for row in rows]
-    out = io.StringIO()
-    writer = csv_writer.DictWriter(out, fieldnames=list(made[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(made)
-    return out.getvalue()
 
 
 def _raw(row: Row) -> dict[str, Any]:
