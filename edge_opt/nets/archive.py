@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edge_opt.errors import ModelError
+from edge_opt.errors import ModelError, StepFailed
+from edge_opt.limits import run_limited
 from edge_opt.nets import contents
 
 _ZIP = b"PK\x03\x04"
@@ -23,6 +25,15 @@ _GIT_LFS = b"version https://git-lfs"
 _SAVE_WHOLE = "save the whole model: model.save('model.keras')"
 _COPY_AGAIN = "copy or download it again"
 _DEEPEST = 200  # a model in a model takes five
+
+# A file of 1,000 layers takes a tenth of a second.
+_LONGEST_S = 30.0
+_LOOK = """import sys, h5py
+with h5py.File(sys.argv[1], "r") as file:
+    for name in ("model_config", "keras_version"):
+        file.attrs.get(name)
+    file.visititems(lambda *_: None)
+"""
 
 # What zipfile, its decompressors and h5py raise at something that they cannot make sense of.
 _BROKEN = (
@@ -102,6 +113,7 @@ def _text(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _read_h5(path: Path) -> Archive:
+    _check_that_reading_ends(path)
     with _told_as_damage(path), h5_file(path) as file:
         contents.check_h5(path, file, path.stat().st_size)
         text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
@@ -111,6 +123,17 @@ def _read_h5(path: Path) -> Archive:
     return Archive(
         container="h5", config=config, version=version.decode() if isinstance(version, bytes) else str(version)
     )
+
+
+def _check_that_reading_ends(path: Path) -> None:
+    """Raise ModelError where the HDF5 library crashes on the file, or goes round in it for ever, in C.
+
+    Nothing in this process could end it then: so it is tried in another.
+    """
+    try:
+        run_limited([sys.executable, "-c", _LOOK, str(path.resolve())], timeout_s=_LONGEST_S)
+    except StepFailed as error:
+        raise ModelError(f"'{path.name}' is damaged: HDF5 cannot read it ({error.message})", _COPY_AGAIN) from error
 
 
 def h5_file(source: Any) -> Any:

@@ -178,6 +178,13 @@ def test_a_group_that_holds_itself_is_read_once(tmp_path: Path) -> None:
     assert archive.read(tmp_path / "model.h5").config == CONFIG
 
 
+def test_a_file_in_which_hdf5_goes_round_for_ever_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "_LOOK", "while True: pass")
+    monkeypatch.setattr(archive, "_LONGEST_S", 0.2)
+    h5(tmp_path / "model.h5").close()
+    assert "HDF5 cannot read it (its process took longer" in refused(tmp_path / "model.h5")
+
+
 def test_links_in_the_weights_of_an_archive_are_refused(tmp_path: Path) -> None:
     inner = weights(kernel=h5py.ExternalLink("/etc/passwd", "/"))
     assert "links to another file" in refused(keras_file(tmp_path, ("model.weights.h5", inner)))
