@@ -14,7 +14,7 @@ from edge_opt import registry, units
 from edge_opt.errors import UnknownName
 from edge_opt.flows import compare as comparing
 from edge_opt.flows import initialize, pipeline, several
-from edge_opt.flows.asked import budgeted, known_runtime, most_jobs, recipes_of
+from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, recipes_of
 from edge_opt.flows.asked import device as device
 from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report
@@ -68,14 +68,11 @@ def optimize(
 
     ``rounds=0`` measures as often as the effort does, ``threads=0`` takes the target's first choice, ``jobs=0`` runs
     two conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it: ``"10m"``.
-    The run folder ``output``, ``runs/MODEL`` by default, holds the artifacts, the report and the bundle.
-    Raises EdgeOptError.
+    The run folder ``output``, ``runs/MODEL`` by default, holds all that comes out. Raises EdgeOptError.
     """
     profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
-    if goal not in get_args(Goal):
-        raise UnknownName.among("goal", goal, get_args(Goal))
-    if effort not in get_args(Effort):
-        raise UnknownName.among("effort", effort, get_args(Effort))
+    known("goal", goal, get_args(Goal))
+    known("effort", effort, get_args(Effort))
     chosen = recipes_of(recipes)
     if recipes:  # of all recipes, those are tried that exist
         plan.check(chosen, profile, frontend_of(Path(model)).source)

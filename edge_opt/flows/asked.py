@@ -73,6 +73,12 @@ def recipes_of(names: Sequence[str]) -> tuple[Recipe, ...]:
     return tuple(found.values())
 
 
+def known(kind: str, name: str, names: Sequence[str]) -> None:
+    """Nothing; raises UnknownName where ``name`` is none of ``names``."""
+    if name not in names:
+        raise UnknownName.among(kind, name, names)
+
+
 def known_runtime(name: str) -> None:
     """Nothing; raises UnknownName where ``name`` is given and is no runtime."""
     if name and name not in registry.names("runtimes"):

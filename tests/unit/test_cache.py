@@ -144,11 +144,11 @@ def test_the_second_of_two_runs_that_keep_the_same_at_once_finds_it_there(
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [
-        ({"HOME": "/home/u"}, Path("/home/u/.cache/edge-opt/artifacts")),
-        ({"HOME": "/home/u", "XDG_CACHE_HOME": "/data/c"}, Path("/data/c/edge-opt/artifacts")),
-        ({"HOME": "/home/u", "XDG_CACHE_HOME": "relative"}, Path("/home/u/.cache/edge-opt/artifacts")),
-        ({"HOME": "/home/u", "EDGE_OPT_CACHE": "/mine"}, Path("/mine")),
-        ({"HOME": "/home/u", "EDGE_OPT_CACHE": "off"}, None),
+        ({"HOME": "/somebody"}, Path("/somebody/.cache/edge-opt/artifacts")),
+        ({"HOME": "/somebody", "XDG_CACHE_HOME": "/data/c"}, Path("/data/c/edge-opt/artifacts")),
+        ({"HOME": "/somebody", "XDG_CACHE_HOME": "relative"}, Path("/somebody/.cache/edge-opt/artifacts")),
+        ({"HOME": "/somebody", "EDGE_OPT_CACHE": "/mine"}, Path("/mine")),
+        ({"HOME": "/somebody", "EDGE_OPT_CACHE": "off"}, None),
     ],
 )
 def test_the_cache_lies_where_the_environment_puts_it(environment: dict[str, str], folder: Path | None) -> None:
