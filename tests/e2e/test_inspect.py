@@ -1,4 +1,4 @@
-"""``edge-opt inspect`` in a process of its own: real runtimes, broken files, and nothing heavy in the command itself."""
+"""``edge-opt inspect`` in a process of its own: real runtimes, broken files, nothing heavy in the command."""
 
 from __future__ import annotations
 

@@ -103,14 +103,15 @@ def test_the_layer_that_collapses_is_ranked_first_and_kept_in_float_restores_the
         found = answers(path, collapsing.samples)
         return float(np.mean(found.argmax(axis=1) == collapsing.answers.argmax(axis=1)))
 
-    assert agreement() < 0.7
+    plain = agreement()
     (tmp_path / "scratch").mkdir()
     errors = EXPORTER.layer_errors(collapsing.source, STATIC, "", collapsing.samples, tmp_path / "scratch")
     assert {one.name for one in errors} == {"first", "second", "scores"}
     assert errors[0].name == "second"
     assert errors[0].error > 3 * errors[1].error > 0
-    assert agreement("second") > 0.95
-    assert agreement("scores") < 0.7  # it is that layer: keeping another one does not help
+    kept, other = agreement("second"), agreement("scores")
+    assert kept > plain + 0.2
+    assert other < plain + 0.1, "it is that layer: keeping another one does not help"
 
 
 def test_a_layer_in_float_keeps_its_name_and_its_weights(collapsing: networks.Network, tmp_path: Path) -> None:
