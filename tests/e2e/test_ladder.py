@@ -54,7 +54,8 @@ def test_a_model_that_collapses_under_static_int8_ends_certified_and_faster_with
     host = (CHECKOUT / "targets" / "host.toml").read_text(encoding="utf-8")
     only = host.replace('formats = ["tflite", "onnx", "openvino"]', 'formats = ["tflite"]')
     target.write_text(only.replace('runtimes = ["litert", "onnxruntime", "openvino"]', 'runtimes = ["litert"]'))
-    text, report = optimized(tmp_path, str(model), "-d", str(shared_path(DEMO_DATA)), "-t", str(target))
+    arguments = (str(model), "-d", str(shared_path(DEMO_DATA)), "-t", str(target), "--goal", "latency")
+    text, report = optimized(tmp_path, *arguments)
     trials = {trial["id"]: trial for trial in report["trials"]}
     plain = trials["static_int8/tflite/litert"]
     assert plain["verdict"]["drop"]["low"] > 0.05, "it should have collapsed"
