@@ -35,7 +35,7 @@ from unittest import mock
 from benchmarks.hostile import kinds
 from benchmarks.hostile.kinds import Mutant
 from edge_opt import __version__
-from edge_opt.errors import Crashed, EdgeOptError, OutOfMemory, TimedOut
+from edge_opt.errors import Crashed, EdgeOptError, InputError, OutOfMemory, TimedOut
 
 RESULTS = Path(__file__).parent / "results"
 WAYS = {
@@ -81,7 +81,7 @@ def _ended(way: str, path: Path, out: Path, rest: Path) -> tuple[str, str]:
     os.chdir(rest)
     try:
         if way == "convert":
-            failures: Any = api.convert(path, to=(_made_of(path),), output=out).failures
+            failures: Any = api.convert(path, to=(_made_of(path),), output=out, use_cache=False).failures
         else:
             failures = api.bench([path], rounds=1).failures
     except EdgeOptError as error:
@@ -105,6 +105,8 @@ def _kind_of(error: EdgeOptError) -> str:
     for kind, name in ((Crashed, "crash, contained"), (TimedOut, "time limit"), (OutOfMemory, "memory limit")):
         if isinstance(cause, kind):
             return name
+    if isinstance(error, InputError):
+        return "clumsy" if _told(error.message) == "clumsy" else "refused"
     return _told(error.message)
 
 
@@ -129,7 +131,7 @@ def through_cli(way: str, one: Mutant) -> tuple[str, str]:
         for folder in places.values():
             folder.mkdir()
         path = one.write(places["given"])
-        more = ("--to", _made_of(path)) if way == "convert" else ("--rounds", "1")
+        more = ("--to", _made_of(path), "--no-cache") if way == "convert" else ("--rounds", "1")
         env = {**os.environ, "HOME": str(places["HOME"]), "TMPDIR": str(places["TMPDIR"])}
         try:
             done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -32,7 +33,7 @@ def load(path: Path) -> Any:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     if model.functions:
         with wrapped(f"the functions in '{path.name}' cannot be resolved", "export it without functions of its own"):
-            model = onnx.inliner.inline_local_functions(model)
+            model = import_module("onnx.inliner").inline_local_functions(model)
     for node in nodes(model.graph):
         _refuse(path, node)
     with wrapped(f"'{path.name}' is no valid ONNX model", "export it again, and check it with onnx.checker"):
