@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import time
@@ -35,6 +36,8 @@ class Progress:
             self.finding(event)
 
     def __enter__(self) -> Progress:
+        if self._quiet:  # what the layers below log, as that they wait, is no error either
+            logging.getLogger("edge_opt").setLevel(logging.ERROR)
         return self
 
     def __exit__(self, *_: object) -> None:
