@@ -81,6 +81,7 @@ def environment(threads: int, interpreter: str = sys.executable) -> dict[str, st
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",  # numpy's own threads take memory, and no runtime needs them
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "ORT_DISABLE_TELEMETRY": "1",  # it would also write to ~/.cache/Microsoft
     }
 
 

@@ -24,6 +24,7 @@ from edge_opt.turns import WAIT_S, turn
 
 _FIXED = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    "ORT_DISABLE_TELEMETRY": "1",  # it would also write to ~/.cache/Microsoft
     "PYTHONHASHSEED": "0",  # the same call shall write the same file
     "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module, unless it was one to the caller
 }
