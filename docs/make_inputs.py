@@ -55,6 +55,7 @@ The layout stays as it is in every artifact, and the preprocessing contract foll
 
 ```python
 import torch
+
 torch.onnx.export(model.eval(), (torch.zeros(1, 3, 224, 224),), "model.onnx")
 ```
 

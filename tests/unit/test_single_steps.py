@@ -16,12 +16,11 @@ from edge_opt.cli.run import exit_code
 from edge_opt.errors import InputError, MissingPackage, StepFailed
 from edge_opt.flows import api, evaluate
 from edge_opt.flows.bench import Benchmarks, time_artifacts
+from edge_opt.flows.contract import contract_of
 from edge_opt.flows.convert import make_artifacts
 from edge_opt.flows.given import temporary
-from edge_opt.flows.contract import contract_of
 from edge_opt.flows.prepare import prepare
 from edge_opt.inputs import dataset, preprocess, recipes, targets
-from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.types import Finding, Step, TensorSpec
 from tests import stack
