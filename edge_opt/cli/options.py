@@ -34,9 +34,8 @@ targets = click.option(
     "targets",
     multiple=True,
     default=("host",),
-    show_default="host",
     metavar="NAME|FILE",
-    help="Where the model will run; repeat for more, each with a report of its own.",
+    help="Where the model will run; repeat for more, each with a report of its own.  [default: host]",
 )
 recipes = click.option(
     "-r",
@@ -44,7 +43,7 @@ recipes = click.option(
     "recipes",
     multiple=True,
     metavar="NAME|FILE",
-    help="A recipe to try; repeat for more. All, by default.",
+    help="A recipe to try; repeat for more.  [default: as the effort says]",
 )
 threads = click.option(
     "--threads",
