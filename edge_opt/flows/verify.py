@@ -5,6 +5,8 @@ Needs the runtime of the artifact, numpy and click. The promises are those of ``
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +82,8 @@ def verify(
     return _verified(folder, (files, answers, *_as_promised(promise, found, slack, strict)), found)
 
 
+# what numpy and zipfile raise of a file that is no archive of arrays, or was cut or changed
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 _RUNS = "install the versions in requirements.txt; if they are, this processor needs another artifact"
 
 
@@ -98,7 +102,7 @@ def _answers(promise: Promise, entry: Entry, run: Run, device: registry.Device) 
     try:
         with np.load(promise.golden, allow_pickle=False) as golden:
             inputs, wanted = golden["inputs"], golden["outputs"]
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise RunError(f"'{promise.golden}' holds no golden inputs: {error}", "export the bundle again") from error
     path = run.scratch("golden.npy")
     np.save(path, inputs)
