@@ -21,7 +21,7 @@ from edge_opt.flows.asked import load_report as load_report
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import Converted, make_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
-from edge_opt.flows.given import runtimes_of, temporary
+from edge_opt.flows.given import entry_of, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.several import Several
@@ -264,10 +264,8 @@ def evaluate(
     known_runtime(runtime)
     with temporary() as run:
         return score_artifacts(
-            [Path(path) for path in paths],
+            [entry_of(Path(path), profile, runtime) for path in paths],
             Path(data),
-            profile,
-            runtime=runtime,
             max_drop=profile.budget.max_drop,
             run=run,
             device=device(profile),

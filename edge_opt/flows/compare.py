@@ -11,11 +11,11 @@ from edge_opt import __version__, registry, stats
 from edge_opt.errors import InputError
 from edge_opt.flows.bench import Benched, time_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
+from edge_opt.inputs import dataset as datasets
 from edge_opt.results.report.side_by_side import Comparison, Row
-from edge_opt.stages import guard
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.store import Run, measure_files
-from edge_opt.types import Failure, Finding, Interval, Measured, Report, Target, Watch
+from edge_opt.types import Entry, Failure, Finding, Interval, Measured, Report, Target, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,8 @@ def of_reports(reports: Mapping[str, Report]) -> Comparison:
 
 def with_artifacts(comparison: Comparison, paths: Sequence[Path], data: Path | None, bench: Bench) -> Comparison:
     """``comparison`` with artifact files, timed now and together; with ``data``, their accuracy as well."""
+    if data:  # a mistyped path is told before anything is timed
+        datasets.find(data)
     found = time_artifacts(
         paths,
         bench.target,
@@ -69,8 +71,11 @@ def with_artifacts(comparison: Comparison, paths: Sequence[Path], data: Path | N
         device=bench.device,
         watch=bench.watch,
     )
-    scored, said = _scored([one.artifact for one in found.rows], data, bench) if data else ({}, ())
-    rows = [_row_of(one, place, scored, bench) for place, one in enumerate(found.rows)]
+    scored, said = _scored(found.rows, data, bench) if data else ([None] * len(found.rows), ())
+    rows = [
+        _row_of(one, scores, bench, first=not place)
+        for place, (one, scores) in enumerate(zip(found.rows, scored, strict=True))
+    ]
     failures = tuple(
         Failure(id=f"{one.artifact} by {one.runtime}", recipe="", stage="benchmark", message=one.message, hint=one.hint)
         for one in found.failures
@@ -204,7 +209,7 @@ def _apart(reports: Sequence[Report]) -> Iterator[Finding]:
 # ── of artifact files ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _row_of(one: Benched, place: int, scored: Mapping[tuple[Path, str], Evaluated], bench: Bench) -> Row:
+def _row_of(one: Benched, scores: Evaluated | None, bench: Bench, *, first: bool) -> Row:
     sha256, size_bytes, compressed_bytes = measure_files(_files(one.artifact))
     machine = one.measured.environment
     row = Row(
@@ -220,42 +225,28 @@ def _row_of(one: Benched, place: int, scored: Mapping[tuple[Path, str], Evaluate
         sha256=sha256,
         size_bytes=size_bytes,
         compressed_bytes=compressed_bytes,
-        baseline=not place,
+        baseline=first,
     )
-    if scores := scored.get((one.artifact, one.measured.runtime)):
-        first = next(iter(scored.values())).accuracy
-        verdict = guard.judge(first, scores.accuracy, bench.max_drop)
+    if scores:
         row = replace(
             row,
             metric=scores.accuracy.metric,
             accuracy=scores.interval,
             samples=len(scores.accuracy.scores),
-            drop=verdict.drop,
-            verdict="baseline" if not place else verdict.status,
+            drop=scores.verdict.drop,
+            verdict="baseline" if first else scores.verdict.status,
         )
     return _timed(row, one.measured)
 
 
 def _scored(
-    paths: Sequence[Path], data: Path, bench: Bench
-) -> tuple[dict[tuple[Path, str], Evaluated], tuple[Finding, ...]]:
-    """The accuracy of each file by each runtime, in the order in which they were timed."""
-    found: dict[tuple[Path, str], Evaluated] = {}
-    said: dict[Finding, None] = {}
-    for runtime in bench.runtimes or ("",):
-        rows, findings = score_artifacts(
-            list(dict.fromkeys(paths)),
-            data,
-            bench.target,
-            runtime=runtime,
-            max_drop=bench.max_drop,
-            run=bench.run,
-            device=bench.device,
-            watch=bench.watch,
-        )
-        found |= {(one.artifact, one.runtime): one for one in rows}
-        said |= dict.fromkeys(findings)
-    return found, tuple(said)
+    timed: Sequence[Benched], data: Path, bench: Bench
+) -> tuple[Sequence[Evaluated | None], tuple[Finding, ...]]:
+    """The accuracy of what was timed, by the runtime that ran it, all against the first: in the same order."""
+    entries = [Entry(path=one.artifact, runtime=one.measured.runtime, options=one.measured.options) for one in timed]
+    return score_artifacts(
+        entries, data, max_drop=bench.max_drop, run=bench.run, device=bench.device, watch=bench.watch
+    )
 
 
 def _files(path: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Artifact files and data → their accuracy, or without labels their agreement, paired with the first one's."""
+"""Artifacts, each by a runtime, and data → their accuracy, or without labels their agreement, paired with the first one's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from edge_opt import registry, stats
 from edge_opt.errors import StepFailed
 from edge_opt.flows.contract import contract_of
-from edge_opt.flows.given import CHECK, entry_of, size_of
+from edge_opt.flows.given import CHECK, size_of
 from edge_opt.flows.prepare import classes_of, counting, names_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
@@ -19,12 +19,12 @@ from edge_opt.stages import contract as contracts
 from edge_opt.stages import guard
 from edge_opt.stages.evaluate import Tally, evaluate
 from edge_opt.store import Run, parse
-from edge_opt.types import Accuracy, Entry, Finding, Interval, Metric, Target, TensorSpec, Verdict, Watch
+from edge_opt.types import Accuracy, Entry, Finding, Interval, Metric, TensorSpec, Verdict, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """One artifact's accuracy, its 95 % interval, and the paired drop against the first one given."""
+    """The accuracy of one artifact by one runtime, its 95 % interval, and the paired drop against the first one given."""
 
     artifact: Path
     size_bytes: int
@@ -35,22 +35,19 @@ class Evaluated:
 
 
 def score_artifacts(
-    paths: Sequence[Path],
+    entries: Sequence[Entry],
     data_path: Path,
-    target: Target,
     *,
-    runtime: str,
     max_drop: float,
     run: Run,
     device: registry.Device,
     watch: Watch,
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
-    """Each artifact's top-1 on the test split (all samples where there is none), paired with the first one's.
+    """The top-1 of each of ``entries`` on the test split (all samples where there is none), paired with the first one's.
 
     Without labels it is the agreement with the first one. ``run`` holds what only the work needs: a part of the
     inputs at a time, which every artifact answers before the next part is made.
     """
-    entries = [entry_of(path, target, runtime) for path in paths]
     datasets.find(data_path)
     taken, answered = _described(entries[0], device)
     data = read_data(data_path, watch, taken)
@@ -75,18 +72,18 @@ def score_artifacts(
     reference = np.concatenate(tallies[0].predictions)
     labels = samples.labels if data.labelled else reference
     metric: Metric = "top1" if data.labelled else "agreement"
-    unchecked = () if data.labelled else contracts.unlabelled(reference, classes, f"'{paths[0]}'")
+    unchecked = () if data.labelled else contracts.unlabelled(reference, classes, f"'{entries[0].path}'")
     accuracies = [tally.accuracy(labels, classes, "certification", metric) for tally in tallies]
     rows = tuple(
         Evaluated(
-            artifact=path,
-            size_bytes=size_of(path),
+            artifact=entry.path,
+            size_bytes=size_of(entry.path),
             runtime=entry.runtime,
             accuracy=accuracy,
             interval=stats.wilson_interval(sum(accuracy.scores), len(accuracy.scores)),
             verdict=guard.judge(accuracies[0], accuracy, max_drop),
         )
-        for path, entry, accuracy in zip(paths, entries, accuracies, strict=True)
+        for entry, accuracy in zip(entries, accuracies, strict=True)
     )
     return rows, (*data.findings, *fits, *found, *late, *unchecked)
 

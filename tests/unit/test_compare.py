@@ -7,7 +7,9 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_opt.cli.show import print_benched
@@ -18,6 +20,7 @@ from edge_opt.results.report import render as render_report
 from edge_opt.results.report.side_by_side import Comparison, render
 from edge_opt.store import measure, measure_files
 from edge_opt.types import Measured, Report, Trial
+from tests import stack
 from tests.fakes import FakeArtifact, FakeDevice
 from tests.samples import a_report
 
@@ -174,6 +177,77 @@ def test_files_are_timed_together_and_keep_the_order_in_which_they_were_given(
     assert found.rows[1].speed_up is not None
     assert found.rows[1].speed_up.estimate == pytest.approx(3, rel=0.1)
     assert "format" in header_of(render(found, "text"))
+
+
+class OtherAnswers(FakeDevice):
+    """Its tflite-runtime answers a quarter of the samples otherwise than its other runtimes."""
+
+    def run(self, job: Any) -> dict[str, Any]:
+        answer = super().run(job)
+        if job["mode"] == "predict" and job["artifacts"][0]["runtime"] == "tflite-runtime":
+            outputs = np.load(job["outputs"])
+            outputs[::4] = np.roll(outputs[::4], 1, axis=1)
+            np.save(job["outputs"], outputs)
+        return answer
+
+
+def test_files_are_scored_only_by_the_runtimes_that_timed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No runtime loads both files, and one of them loads neither."""
+    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    files = [FakeArtifact(wrong=share).write(tmp_path / name) for name, share in (("a.tflite", 0), ("b.onnx", 0.5))]
+    found = api.compare(files, data=stack.data_set(tmp_path, 300), runtime="litert,onnxruntime,openvino", rounds=6)
+    names = [(row.artifact, row.runtime) for row in found.rows]
+    assert names == [(str(files[0]), "litert 1.0"), (str(files[1]), "onnxruntime 1.0")]
+    assert found.rows[0].accuracy is not None
+    assert found.rows[0].accuracy.estimate == 1
+    assert found.rows[1].drop is not None
+    assert found.rows[1].drop.estimate == pytest.approx(0.5, abs=0.15)
+    assert found.rows[1].verdict == "fail"
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_another_runtime_is_scored_against_the_first_and_not_against_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labelled: bool
+) -> None:
+    monkeypatch.setattr(api, "device", lambda target: OtherAnswers())
+    data = stack.data_set(tmp_path, 300)
+    if not labelled:
+        np.savez(data, **{name: one for name, one in dict(np.load(data)).items() if name.startswith("x_")})
+    file = FakeArtifact().write(tmp_path / "model.tflite")
+    first, second = api.compare([file], data=data, runtime="litert,tflite-runtime", rounds=6).rows
+    assert first.metric == second.metric == ("top1" if labelled else "agreement")
+    assert first.accuracy is not None
+    assert second.accuracy is not None
+    assert second.drop is not None
+    assert (first.accuracy.estimate, second.accuracy.estimate, second.drop.estimate) == (1, 0.75, 0.25)
+
+
+def test_data_that_are_not_there_are_told_before_anything_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = FakeDevice()
+    monkeypatch.setattr(api, "device", lambda target: device)
+    with pytest.raises(InputError):
+        api.compare([FakeArtifact().write(tmp_path / "model.tflite")], data=tmp_path / "absent.npz")
+    assert not device.jobs
+
+
+def test_agreement_has_columns_of_its_own_beside_accuracy() -> None:
+    labelled = a_run()
+    trials = [replace(one, accuracy=replace(one.accuracy, metric="agreement")) for one in labelled.trials]
+    found = of_reports({"one": labelled, "two": replace(labelled, trials=tuple(trials), threads=2)})
+    text = render(found, "text", everything=True)
+    titles = header_of(text)
+    assert {"top1 %", "Δ top1 pp", "agreement %", "Δ agreement pp"} <= set(titles)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"][1:]
+    for row, cells in zip(found.rows, lines, strict=True):
+        shown = dict(zip(titles, cells, strict=True))
+        assert (shown["top1 %"] == "-") == (row.run == "two")
+        assert (shown["agreement %"] == "-") == (row.run == "one")
+        assert "-" in (shown["Δ top1 pp"], shown["Δ agreement pp"])
+    alone = header_of(render(of_reports({"one": labelled}), "text", everything=True))
+    assert "top1 %" in alone
+    assert not any("agreement" in title for title in alone)
 
 
 def test_a_file_from_a_run_is_joined_with_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,7 +227,7 @@ def test_golden_inputs_that_were_exported_damaged_are_an_error_in_a_sentence(bun
     whole = golden.read_bytes()
     record["files"]["golden.npz"] = {"sha256": hashlib.sha256(whole).hexdigest(), "size_bytes": len(whole)}
     (folder / "bundle.json").write_text(json.dumps(record))
-    with pytest.raises(RunError, match="holds no golden inputs: .+"):
+    with pytest.raises(RunError, match=r"holds no golden inputs: .+"):
         verified(folder)
 
 

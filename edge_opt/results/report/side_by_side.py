@@ -7,9 +7,9 @@ above the table. CSV and JSON hold every row with raw numbers.
 from __future__ import annotations
 
 import json as json_writer
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from edge_opt import store, units
 from edge_opt.results.report import tables, text
@@ -136,7 +136,6 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
 
     timed = [row.median_ns.estimate for row in rows if row.median_ns]
     unit = units.time_unit(min(timed, default=1e6))
-    metric = "agreement" if {row.metric for row in rows} <= {"agreement", None} else "top1"
     named = [" ".join((row.format, *row.options.values())) for row in rows]
     return [
         words("artifact", [f"{BEST if row.best else ' '} {row.artifact}" for row in rows]),
@@ -152,8 +151,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
         Column(f"latency {unit}", tuple(_latency(row, unit) for row in rows)),
         Column(f"p90 {unit}", tuple(_known(row.p90_ns, lambda ns: units.format_time(ns, unit)) for row in rows)),
         Column("memory", tuple(_known(row.memory_bytes, units.format_bytes) for row in rows)),
-        Column(f"{metric} %", tuple(_accuracy(row) for row in rows)),
-        Column(f"Δ {metric} pp", tuple(NONE if row.baseline else _known(row.drop, tables.change) for row in rows)),
+        *(column for metric in get_args(Metric) for column in _scores(rows, metric)),
         Column("speed-up", tuple(_ratio(row.speed_up, row.baseline) for row in rows)),
         Column("vs first run", tuple(_ratio(row.against_first) for row in rows)),
         words("verdict", [tables.VERDICTS.get(row.verdict, row.verdict) or NONE for row in rows]),
@@ -172,6 +170,13 @@ def _latency(row: Row, unit: units.TimeUnit) -> str:
     if row.median_ns is None:
         return "not timed"
     return units.format_time(row.median_ns.estimate, unit, row.half_iqr_ns)
+
+
+def _scores(rows: Sequence[Row], metric: Metric) -> Iterator[Column]:
+    """The two columns of ``metric``: a run without labels has another one, and the two are no numbers to compare."""
+    yield Column(f"{metric} %", tuple(_accuracy(row) if row.metric == metric else NONE for row in rows))
+    drops = [NONE if row.baseline or row.metric != metric else _known(row.drop, tables.change) for row in rows]
+    yield Column(f"Δ {metric} pp", tuple(drops))
 
 
 def _accuracy(row: Row) -> str:
