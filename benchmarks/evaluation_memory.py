@@ -2,8 +2,8 @@
 
 A MobileNetV2 0.35 of 224 x 224 (weights random, float32, TFLite) is evaluated on folders of JPEG pictures. The
 figure is the largest sum of the resident memory of the process and all its descendants, looked at every 20 ms; it must
-differ by less than 10 % between 2,000 and 20,000 pictures. Beside it stand the largest sum while a worker ran, the largest
-of the process alone, and the largest size of the temporary folder.
+differ by less than 10 % between 2,000 and 20,000 pictures. Beside it stand the largest sum while a worker ran, the
+largest of the process alone, and the largest size of the temporary folder.
 
 ::
 
