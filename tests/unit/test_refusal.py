@@ -18,6 +18,13 @@ from tests import stack
 from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
 
 STATIC = (recipes.load("static_int8"),)
+LOST = FakeArtifact(latency_ns=30_000, wrong=0.2)
+LADDER = {
+    "static": LOST,
+    "dynamic": FakeArtifact(latency_ns=60_000, wrong=0.3),
+    "percentile": replace(LOST, wrong=0.15),
+    "mse": replace(LOST, latency_ns=30_123, wrong=0.1),
+}
 
 
 def run(folder: Path, target: str, isa: tuple[str, ...], **changes: Any) -> Report:
@@ -48,6 +55,10 @@ def _safe(path: Path) -> tuple[saturation.Saturating, ...]:
     return ()
 
 
+def _overflows_by_mse(path: Path) -> tuple[saturation.Saturating, ...]:
+    return _overflows(path) if str(LADDER["mse"].latency_ns) in path.read_text() else ()
+
+
 def tried(report: Report) -> list[str]:
     return [trial.artifact.variant for trial in report.trials if trial.artifact.variant]
 
@@ -73,6 +84,30 @@ def test_a_file_that_is_proven_safe_is_taken_and_no_bit_is_given_away(
     report = run(tmp_path, "x86-avx2", ("avx2",))
     assert tried(report) == ["u8s8", "s8s8"]
     assert [one.id for one in report.skipped] == ["static_int8/onnx/onnxruntime/u8s7"]
+
+
+def test_7_bits_that_lose_too_much_have_a_ladder_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.installed(monkeypatch, LADDER)
+    monkeypatch.setattr(stack.FakeExporter, "variants", _three)
+    monkeypatch.setattr(saturation, "check", _overflows)
+    report = run(tmp_path, "x86-avx2", ("avx2",), recipes=recipes.RECIPES, as_asked=False, effort="standard")
+    climbed = [trial.id.split("/")[0] for trial in report.trials if trial.artifact.variant == "u8s7"]
+    assert climbed[0] == "static_int8"
+    assert {"static_int8_percentile", "static_int8_mse", "static_int8_mse_float1"} <= set(climbed)
+    assert not [one for one in report.skipped if "not shown to overflow" in one.reason]
+
+
+def test_the_rungs_of_8_bits_are_checked_as_their_root_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.installed(monkeypatch, LADDER)
+    monkeypatch.setattr(stack.FakeExporter, "variants", _three)
+    monkeypatch.setattr(saturation, "check", _overflows_by_mse)
+    report = run(tmp_path, "x86-avx2", ("avx2",), recipes=recipes.RECIPES, as_asked=False, effort="standard")
+    assert {one.id for one in report.failures if one.stage == "check"} == {
+        "static_int8_mse/onnx/onnxruntime/u8s8",
+        "static_int8_mse/onnx/onnxruntime/s8s8",
+    }
+    assert "u8s7" not in tried(report)
+    assert "static_int8_percentile_float1" in {trial.recipe.name for trial in report.trials}
 
 
 def test_with_vnni_nothing_is_checked_and_nothing_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,11 @@ def may_saturate(candidate: Candidate, on: Processor) -> bool:
 
 
 def ruled_out(candidate: Candidate, on: Processor, failures: Sequence[Failure]) -> str:
-    """Why ``candidate`` is not worth a trial on that processor; "" where nothing speaks against it."""
-    if candidate.variant != SAFE:
+    """Why ``candidate`` is not worth a trial on that processor; "" where nothing speaks against it.
+
+    A rung of a ladder is as much worth as its root, which was tried: its own 8-bit twin never is where that overflows.
+    """
+    if candidate.variant != SAFE or candidate.recipe.follows:
         return ""
     if not on.saturates:
         return "7-bit weights avoid an overflow that this processor does not have, and lose a bit for it"
