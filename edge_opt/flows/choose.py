@@ -72,7 +72,7 @@ def _certified_accuracy(bench: Workbench, trial: Trial) -> Accuracy:
     return bench.run.once(
         f"evaluate {trial.id} on certification",
         Accuracy,
-        lambda: accuracy_of(bench, bench.entry(trial), "certification"),
+        lambda: accuracy_of(bench, trial.id, bench.entry(trial), "certification"),
     )
 
 

@@ -43,7 +43,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         artifacts, unmade = make(bench, wave.candidates)
         artifacts, refused = refuse(bench, wave.candidates, artifacts)
         accuracies, unanswering = assess(bench, wave.candidates, artifacts)
-        timings, untimed = measure(bench, wave.candidates, artifacts, accuracies, trials)
+        timings, untimed = measure(bench, wave.candidates, artifacts, accuracies, trials, failures)
         trials += judge(bench, wave.candidates, artifacts, accuracies, timings, trials)
         failures += (*unmade, *refused, *unanswering, *untimed)
 

@@ -14,7 +14,7 @@ from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Split, Tally, evaluate
-from edge_opt.stages.optimize import Exported, begin, collect, failure, load
+from edge_opt.stages.optimize import Exported, begin, collect, failure, file_name, load
 from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def assess(
 
     def work(one: Candidate) -> Accuracy | Failure:
         try:
-            return accuracy_of(bench, _entry(bench, one, artifacts[one.id]), "selection")
+            return accuracy_of(bench, one.id, _entry(bench, one, artifacts[one.id]), "selection")
         except StepFailed as error:  # nothing else is a property of the artifact
             return failure(one, "evaluate", error)
 
@@ -79,18 +79,18 @@ def assess(
     return accuracies, _needed(bench, candidates, unanswering)
 
 
-def accuracy_of(bench: Workbench, entry: Entry, split: Split) -> Accuracy:
-    """How often one artifact is right on a split, or without labels agrees with the framework.
+def accuracy_of(bench: Workbench, id: str, entry: Entry, split: Split) -> Accuracy:
+    """How often the artifact of the candidate ``id`` is right on a split, or without labels agrees with the framework.
 
     On the selection also the distance to the framework's own outputs.
     """
     given, run = bench.given, bench.run
     labels = given.labels(split, run)
-    # a file of its own: others are evaluated at the same time
-    answers = run.scratch("-".join(("outputs", entry.path.parent.name, entry.runtime, *entry.options.values())))
+    # a file of its own: others are evaluated at the same time, also of the very same bytes
+    answers = run.scratch(f"outputs-{file_name(id)}.npy")
     tally = Tally()
     for places, inputs in given.inputs(split, run):
-        outputs = evaluate(entry, inputs, answers.with_suffix(".npy"), bench.device)
+        outputs = evaluate(entry, inputs, answers, bench.device)
         tally.add(outputs, given.reference[places] if split == "selection" else None)
     return tally.accuracy(labels, given.summary.classes, split, given.metric)
 
@@ -101,8 +101,12 @@ def measure(
     artifacts: Mapping[str, Artifact],
     accuracies: Mapping[str, Accuracy],
     trials: Sequence[Trial],
+    failures: Failures,
 ) -> tuple[dict[str, Measured | NotTimed], Failures]:
-    """The latency of everything that answers, by id, in rounds together with the baseline."""
+    """The latency of everything that answers, by id, in rounds together with the baseline.
+
+    ``trials`` and ``failures`` are those of the waves before this one.
+    """
     sound = {one.id: one for one in candidates if one.id in accuracies}
     if bench.untimed:
         return dict.fromkeys(sound, NotTimed(reason=bench.untimed)), ()
@@ -113,18 +117,18 @@ def measure(
         bench.given.timing,
         bench.device,
         bench.run,
-        wave=len(trials),
+        wave=len(trials) + len(failures),  # a wave may yield no trial, and the next one is another all the same
         threads=bench.request.threads,
         seed=bench.request.seed,
         protocol=bench.request.protocol,
         tell=lambda what, done, total: bench.watch(Step(stage="benchmark", what=what, done=done, total=total)),
     )
-    failures = tuple(
+    untimed = tuple(
         Failure(id=name, recipe=sound[name].recipe.name, stage="benchmark", message=why)
         for name, why in broken.items()
         if name in sound
     )
-    return dict(measured), _needed(bench, candidates, {one.id: one for one in failures})
+    return dict(measured), _needed(bench, candidates, {one.id: one for one in untimed})
 
 
 def judge(

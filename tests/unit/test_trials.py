@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -228,3 +229,45 @@ def test_what_ran_beside_a_job_that_fails_is_not_lost_and_nothing_more_is_begun(
         found.update(as_they_end(work, 2))
     assert found["a"] == "kept"
     assert len(begun) < 50
+
+
+def test_candidates_with_the_same_bytes_answer_into_files_of_their_own(given: Request) -> None:
+    device = FakeDevice()
+    report = pipeline.optimize(given, device=device, executor=FakeExecutor(), watch=lambda _: None)
+    assert len({trial.artifact.sha256 for trial in report.trials}) < len(report.trials)
+    written = {job["outputs"] for job in device.jobs if Path(job.get("outputs", "")).name.startswith("outputs-")}
+    assert len(written) == len(report.trials)
+
+
+def test_a_wave_that_yields_no_trial_shares_its_rounds_with_no_other(
+    given: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first rungs crash when they are timed, so the next wave has as many trials before it."""
+    lost = FakeArtifact(latency_ns=30_000, wrong=0.2)
+    behaviour = {"static": lost, "percentile": replace(lost, latency_ns=31), "mse": replace(lost, latency_ns=32)}
+    stack.installed(monkeypatch, behaviour)
+
+    class Crashing(FakeDevice):
+        def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+            if job["mode"] == "time":
+                path = Path(job["artifacts"][-1]["path"])
+                if json.loads(path.read_text())["latency_ns"] in (31, 32):
+                    raise StepFailed("it crashed")
+            return super().run(job)
+
+    target = replace(TARGET, formats=("tflite",), runtimes=("litert",))
+    request = replace(given, target=target, recipes=(RECIPES[0], RECIPES[2]), as_asked=False)
+    device = Crashing()
+    report = pipeline.optimize(request, device=device, executor=FakeExecutor(), watch=lambda _: None)
+    assert {one.stage for one in report.failures} == {"benchmark"}
+    waves: dict[str, set[str]] = {}
+    for key in keys(given.output):
+        if found := re.fullmatch(r"wave (\d+), round \d+ of (.+)", key):
+            waves.setdefault(found[1], set()).add(found[2])
+    floats = [wave for wave, names in waves.items() if report.baseline in names]
+    assert len(floats) == len(waves)
+    rungs = [names for names in waves.values() if "static_int8_float1/tflite/litert" in names]
+    assert len(rungs) == 1
+    assert not rungs[0] & {"static_int8_mse/tflite/litert", "static_int8_percentile/tflite/litert"}
+    planned = [key for key in keys(given.output) if key.startswith("wave after")]
+    assert len(waves) == len(planned)
