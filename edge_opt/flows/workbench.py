@@ -175,11 +175,16 @@ def _contents(given: Prepared, machine: Environment) -> dict[str, str]:
 
 
 def _check(run: Run, contents: Mapping[str, str]) -> None:
-    """Raises RunError where what was finished in ``run`` rests on something else than ``contents``."""
+    """Raises RunError where what was finished in ``run`` rests on something else than ``contents``.
+
+    A package that was missing is no such thing: what needed it was not finished. From now on it counts.
+    """
     before = run.once("contents", dict[str, str], lambda: dict(contents))
-    changed = [name for name in {**before, **contents} if before.get(name) != contents.get(name)]
+    changed = [name for name in before if before[name] != contents.get(name)]
     if changed:
         raise RunError(
             f"the {', the '.join(changed)} changed since '{run.folder}' was begun",
             "bring that back, or give another -o for a new run",
         )
+    if set(contents) - set(before):
+        run.append("contents", dict(contents))

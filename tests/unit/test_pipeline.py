@@ -313,6 +313,19 @@ def test_a_run_begun_with_another_version_of_a_package_is_not_resumed_and_says_w
         run(asked(tmp_path, resume=True))
 
 
+def test_a_package_that_was_missing_is_installed_and_the_run_goes_on_and_holds_to_its_version(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    without = {name: number for name, number in workbench.installed().items() if name != "nncf"}
+    monkeypatch.setattr(workbench, "installed", lambda: without)
+    _begun(tmp_path, monkeypatch)
+    monkeypatch.setattr(workbench, "installed", lambda: {**without, "nncf": "2.0"})
+    run(asked(tmp_path, resume=True))
+    monkeypatch.setattr(workbench, "installed", lambda: {**without, "nncf": "3.0"})
+    with pytest.raises(RunError, match="the version of nncf changed since"):
+        run(asked(tmp_path, resume=True))
+
+
 def test_the_same_files_by_another_path_are_the_same_run(tmp_path: Path, monkeypatch: Any) -> None:
     _begun(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
