@@ -13,6 +13,8 @@ from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard
 from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Retimed, Step, Trial
 
+_LOOK, _AT = "evaluate ", " on certification"  # around the id of a trial: the key of a look in the journal
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -27,7 +29,7 @@ class Choice:
 def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
     """The first in rank that stays ahead of the baseline when timed again, and then passes its certificate.
 
-    Every look at the certification split goes into the ledger; the baseline stands last, so that there always is an
+    Every look at the certification split goes into the ledger, also those made before a resume; the baseline stands last, so that there always is an
     answer. Where the samples are too few for any candidate to pass, none is looked at. Raises StepFailed where not
     even the baseline can be run there.
     """
@@ -35,12 +37,11 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
     limit = bench.request.target.budget.max_drop
     ranked, close, findings = rank(bench, trials)
     reference = _certified_accuracy(bench, baseline)
-    ledger: list[Access] = []
     failures: list[Failure] = []
     refused: set[str] = set()
+    seen: set[str] = set()  # now: what was looked at for another goal may still be chosen for this one
     while guard.certifiable(len(reference.scores), limit):
-        seen = {*refused, *(look.trial for look in ledger)}
-        trial = following(bench, [one for one in trials if one.id not in refused], ranked, close, seen)
+        trial = following(bench, [one for one in trials if one.id not in refused], ranked, close, seen | refused)
         if trial is None:
             break
         again, notes = time_again(bench, baseline, trial)
@@ -48,19 +49,18 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
         if again is None and not bench.untimed:
             refused.add(trial.id)
             continue
-        bench.watch(Step(stage="certify", what=trial.id, done=len(seen), total=len(ranked)))
+        bench.watch(Step(stage="certify", what=trial.id, done=len(seen | refused), total=len(ranked)))
         try:
             accuracy = _certified_accuracy(bench, trial)
         except StepFailed as error:
             failures.append(_broken(trial, error))
             refused.add(trial.id)
             continue
-        certificate = _certificate(bench, trial, reference, accuracy, ledger)
-        ledger.append(Access(trial=trial.id, status=certificate.status))
+        seen.add(trial.id)
+        certificate = _certificate(bench, trial, reference, accuracy, _looks(bench, reference))
         if certificate.status == "pass":
-            certificate = replace(certificate, ledger=tuple(ledger))
             return Choice(certificate=certificate, retimed=again, findings=findings, failures=tuple(failures))
-    ledger.append(Access(trial=baseline.id, status="pass"))
+    ledger = (*_looks(bench, reference), Access(trial=baseline.id, status="pass"))
     certificate = _certificate(bench, baseline, reference, reference, ledger)
     return Choice(certificate=certificate, retimed=None, findings=findings, failures=tuple(failures))
 
@@ -70,10 +70,22 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
 
 def _certified_accuracy(bench: Workbench, trial: Trial) -> Accuracy:
     return bench.run.once(
-        f"evaluate {trial.id} on certification",
+        f"{_LOOK}{trial.id}{_AT}",
         Accuracy,
         lambda: accuracy_of(bench, trial.id, bench.entry(trial), "certification"),
     )
+
+
+def _looks(bench: Workbench, reference: Accuracy) -> tuple[Access, ...]:
+    """Every look at a candidate that the journal holds, in the order in which they were made."""
+    limit, found = bench.request.target.budget.max_drop, []
+    for key in bench.run.keys:
+        if key.startswith(_LOOK) and key.endswith(_AT):
+            id = key.removeprefix(_LOOK).removesuffix(_AT)
+            if id != bench.baseline.id:
+                verdict = guard.judge(reference, bench.run.known(key, Accuracy), limit)
+                found.append(Access(trial=id, status=verdict.status))
+    return tuple(found)
 
 
 def _certificate(

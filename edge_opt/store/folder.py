@@ -141,6 +141,11 @@ class Run:
         """The finished result of ``key``, a ``kind``; ``otherwise`` where it is not finished."""
         return parse(kind, self._jobs[key]) if key in self._jobs else otherwise
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of everything that is finished, in the order in which it was."""
+        return tuple(self._jobs)
+
     def append(self, key: str, result: Any) -> None:
         """Write that ``key`` is finished, and its result, to the disk."""
         self._jobs[key] = dump(result)

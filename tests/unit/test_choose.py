@@ -236,3 +236,17 @@ def test_every_sample_of_a_pair_is_kept(tmp_path: Path, monkeypatch: Any) -> Non
     pairs = [line["value"]["blocks"] for line in lines if line.get("key", "").startswith("pair ")]
     assert len(pairs) >= 6
     assert all(len(samples) == 5 for blocks in pairs for _, samples in blocks)
+
+
+def test_looks_for_an_earlier_goal_stay_in_the_ledger_of_a_resumed_run(tmp_path: Path, monkeypatch: Any) -> None:
+    large = {"dynamic": FakeArtifact(latency_ns=60_000, wrong=0.0)}
+    stack.installed(monkeypatch, large)
+    monkeypatch.setitem(stack.SIZES, "dynamic", 500)  # the smaller one, as static is the faster
+    first = run(tmp_path, goal="latency")
+    second = run(tmp_path, goal="size", resume=True)
+    third = run(tmp_path, goal="latency", resume=True)
+    assert [look.trial for look in first.certificate.ledger] == [first.best]
+    assert [look.trial for look in second.certificate.ledger] == [first.best, second.best]
+    assert (third.best, third.certificate.ledger) == (first.best, second.certificate.ledger)
+    assert first.best != second.best
+    assert {look.status for look in third.certificate.ledger} == {"pass"}
