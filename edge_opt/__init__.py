@@ -13,10 +13,15 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "optimize": "edge_opt.flows.api:optimize",
+    "optimize_several": "edge_opt.flows.api:optimize_several",
+    "compare": "edge_opt.flows.api:compare",
     "convert": "edge_opt.flows.api:convert",
     "bench": "edge_opt.flows.api:bench",
     "evaluate": "edge_opt.flows.api:evaluate",
     "init": "edge_opt.flows.api:init",
+    "inspect": "edge_opt.flows.api:inspect",
+    "verify": "edge_opt.flows.api:verify",
+    "doctor": "edge_opt.flows.api:doctor",
     "load_report": "edge_opt.flows.api:load_report",
     "Report": "edge_opt.types:Report",
     "EdgeOptError": "edge_opt.errors:EdgeOptError",

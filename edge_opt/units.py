@@ -91,6 +91,20 @@ def parse_fraction(text: str) -> float:
     return number / divisor
 
 
+def parse_share(text: str) -> float:
+    """A share that may be more than everything: ``25%`` and ``0.25`` are 0.25, ``150%`` is 1.5.
+
+    A bare number over 1 is refused: who writes ``25`` means percent. Raises InputError.
+    """
+    kind, examples = "share", "25%, 150% or 0.25"
+    number, unit = _split(text, kind, examples)
+    if unit not in ("%", ""):
+        raise _refused(text, kind, examples, unit)
+    if not unit and number > 1:
+        raise InputError(f"'{text}' may be a share or percent", f"write {number:g}% or {100 * number:g}%")
+    return number / 100 if unit else number
+
+
 def _split(text: str, kind: str, examples: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text.strip())
     if match is None:

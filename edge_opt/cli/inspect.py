@@ -14,7 +14,7 @@ import click
 from edge_opt import units
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.flows import inspect as flow
+from edge_opt.flows import api
 from edge_opt.flows.inspect import Inspected
 from edge_opt.results.report import tables
 from edge_opt.results.report.tables import Column
@@ -43,7 +43,7 @@ def inspect(artifacts: tuple[Path, ...], threads: int | None, whole: bool, forma
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        found = flow.inspect(artifacts, threads=threads or 0, watch=watch, **rest)
+        found = api.inspect(artifacts, threads=threads or 0, watch=watch, **rest)
     if format == "json":
         click.echo(json.dumps(dump(list(found)), separators=(",", ":"), ensure_ascii=False))
     elif format == "csv":

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_opt import registry
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.errors import InputError
-from edge_opt.flows import runtimes
-from edge_opt.flows.doctor import Examined, examine
+from edge_opt.flows import api, runtimes
+from edge_opt.flows.doctor import Examined
 from edge_opt.flows.verify import summary
-from edge_opt.flows.verify import verify as verify_bundle
 from edge_opt.results.report import tables
 from edge_opt.store import dump
 
@@ -26,8 +22,6 @@ _listing = click.option(
 )
 _NAME = click.argument("name")
 
-
-_PROBE_S, _WAIT_S = 120.0, 120.0
 _MARKS = {"kept": "kept", "broken": "BROKEN", "unclear": "unclear", "noted": "noted"}
 _EXIT = {"kept": 0, "broken": 1, "unclear": 3}
 
@@ -42,9 +36,7 @@ def doctor(ctx: click.Context, /, format: str, debug: bool) -> None:
     Every package does a small piece of work in a process of its own, because an import proves nothing. Exit code 0:
     everything that is installed works; 2: something does not.
     """
-    with closing(registry.load("executors", "process")(timeout_s=_PROBE_S, workers=2, wait_s=_WAIT_S)) as workers:
-        device = registry.load("devices", "local")(timeout_s=_PROBE_S, wait_s=_WAIT_S)
-        found = examine(device, workers, Path("runs"))
+    found = api.doctor()
     for finding in found.findings:
         Progress().finding(finding)
     if format == "json":
@@ -112,14 +104,7 @@ def verify(
     3: it cannot be told.
     """
     with Progress(quiet=said["quiet"], verbose=said["verbose"]) as watch:
-        found = verify_bundle(
-            bundle,
-            strict=strict,
-            slack=_share(slack),
-            rounds=rounds,
-            device=registry.load("devices", "local")(),
-            watch=watch,
-        )
+        found = api.verify(bundle, strict=strict, slack=slack, rounds=rounds, watch=watch)
         for check in found.checks:
             if check.finding:
                 watch.finding(check.finding)
@@ -131,18 +116,6 @@ def verify(
         for check in found.checks:
             click.echo(f"  {_MARKS[check.status]:<8} {check.name:<8} {check.message}")
     ctx.exit(_EXIT[found.status])
-
-
-def _share(text: str) -> float:
-    """A share that may be more than everything, as ``150%``. Raises InputError."""
-    number, percent, rest = text.strip().partition("%")
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = -1.0
-    if rest or not 0 <= share < 100:
-        raise InputError(f"'{text}' is not a share", "write it like 25% or 0.25")
-    return share
 
 
 @click.group()

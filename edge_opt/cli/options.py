@@ -87,7 +87,10 @@ runtimes = click.option(
     help="The runtime, where several load the format; or several, to measure each artifact with all of them.",
 )
 max_drop = click.option(
-    "--max-drop", default="", metavar="1pp", help="How much accuracy may be lost. [default: the target's, 1pp]"
+    "--max-drop",
+    default="",
+    metavar="1pp",
+    help="How much accuracy, or without labels agreement, may be lost. [default: the target's, 1pp]",
 )
 seed = click.option(
     "--seed",

@@ -27,7 +27,10 @@ _effort = click.option(
     "where static_int8 loses too much. thorough: all of them, also where one passes.",
 )
 _time_limit = click.option(
-    "--time-limit", default="", metavar="10m", help="Try what is most promising in this time, and certify within it."
+    "--time-limit",
+    default="",
+    metavar="10m",
+    help="Try what is most promising in this time, and certify within it; for each run.",
 )
 _rounds = click.option(
     "--rounds",
@@ -53,7 +56,8 @@ _goal = click.option(
 def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
     """Run the main job on the embedded model and data.
 
-    A small clothes classifier, trained on a part of Fashion-MNIST, is optimised for this machine with every recipe.
+    A small clothes classifier, trained on a part of Fashion-MNIST, is optimised for this machine with every
+    recipe that can still win.
     """
     report = _optimize(
         quiet,

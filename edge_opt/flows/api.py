@@ -14,7 +14,7 @@ from edge_opt import registry, units
 from edge_opt.errors import UnknownName
 from edge_opt.flows import compare as comparing
 from edge_opt.flows import initialize, pipeline, several
-from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, recipes_of
+from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, one_of_the_two, recipes_of, silent
 from edge_opt.flows.asked import device as device
 from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report
@@ -23,6 +23,9 @@ from edge_opt.flows.convert import Converted, make_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.given import entry_of, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
+from edge_opt.flows.looking import doctor as doctor
+from edge_opt.flows.looking import inspect as inspect
+from edge_opt.flows.looking import verify as verify
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.several import Several
 from edge_opt.flows.workbench import Request
@@ -32,11 +35,7 @@ from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.plan.efforts import ROUNDS
 from edge_opt.store import Run, cache_folder
-from edge_opt.types import Effort, Finding, Goal, Outline, Report, Step, Watch
-
-
-def _silent(_: Outline | Step | Finding) -> None:
-    """Watch nothing."""
+from edge_opt.types import Effort, Finding, Goal, Report, Watch
 
 
 def optimize(
@@ -62,7 +61,7 @@ def optimize(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> Report:
     """The report of ``recipes`` (by default what ``effort`` has), tried on ``target``; limits carry units: ``"1pp"``.
 
@@ -70,6 +69,7 @@ def optimize(
     two conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it: ``"10m"``.
     The run folder ``output``, ``runs/MODEL`` by default, holds all that comes out. Raises EdgeOptError.
     """
+    one_of_the_two(resume, overwrite)
     profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
     known("goal", goal, get_args(Goal))
     known("effort", effort, get_args(Effort))
@@ -113,29 +113,31 @@ def optimize_several(
     threads: Sequence[int] = (),
     output: str | Path = "",
     use_cache: bool = True,
-    watch: Watch = _silent,
+    watch: Watch = silent,
     **options: Any,
 ) -> Several:
     """A run for each target and number of threads, in ``output/TARGET-threadsN``, and the comparison of them all.
 
-    Without ``threads``, each target's first choice is taken; ``options`` are those of :func:`optimize`. Conversions are
-    shared through the cache. One run that fails does not stop the others; raises its error where all fail.
+    Without ``threads``, each target's first choice is taken; ``options`` are those of :func:`optimize`; a time limit
+    is for each run. Conversions are shared through the cache. One run that fails does not stop the others; raises its
+    error where all fail.
     """
+    folder = run_folder(model, output)
     runs = {
-        folder: partial(
+        place: partial(
             optimize,
             model,
             data,
             target=name,
             threads=count,
-            output=folder,
+            output=place,
             use_cache=use_cache,
             watch=watch,
             **options,
         )
-        for folder, (name, count) in several.places(targets, threads, Path(output)).items()
+        for place, (name, count) in several.places(targets, threads, folder).items()
     }
-    return several.optimize_each(runs, Path(output), cached=use_cache and bool(cache_folder(os.environ)), watch=watch)
+    return several.optimize_each(runs, folder, cached=use_cache and bool(cache_folder(os.environ)), watch=watch)
 
 
 def compare(
@@ -148,16 +150,17 @@ def compare(
     rounds: int = 10,
     max_drop: str = "",
     seed: int = 0,
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> Comparison:
     """Run folders, reports and artifact files side by side; the files are timed now, all of them together.
 
     ``runtime`` may name several, with commas; with ``data`` the accuracy of the files is measured too.
     """
     profile = budgeted(targets.load(target), max_drop, "", "", "")
-    runs = [run for path in paths for run in comparing.runs_in(Path(path))]
-    files = [Path(path) for path in paths if not comparing.runs_in(Path(path))]
-    found = comparing.of_reports({str(run): load_report(run) for run in dict.fromkeys(runs)})
+    held = {Path(path): comparing.runs_in(Path(path)) for path in paths}
+    files = [path for path, runs in held.items() if not runs]
+    reports = {str(run): load_report(run) for runs in held.values() for run in runs}
+    found = comparing.of_reports(reports, without=[one for path in held for one in comparing.without_report(path)])
     if not files:
         return found
     with temporary() as run:
@@ -172,7 +175,7 @@ def compare(
             device=device(profile),
             watch=watch,
         )
-        return comparing.with_artifacts(found, list(dict.fromkeys(files)), Path(data) if data else None, bench)
+        return comparing.with_artifacts(found, files, Path(data) if data else None, bench)
 
 
 def convert(
@@ -188,7 +191,7 @@ def convert(
     use_cache: bool = True,
     allow_code: bool = False,
     overwrite: bool = False,
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> Converted:
     """The artifacts of ``recipes`` in the formats ``to`` (all of the target's by default), written to ``output``.
 
@@ -227,7 +230,7 @@ def bench(
     rounds: int = 10,
     seed: int = 0,
     output: str | Path | None = None,
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> Benchmarks:
     """The latency and memory of each artifact, in interleaved rounds; speed-ups refer to the first one.
 
@@ -257,7 +260,7 @@ def evaluate(
     target: str = "host",
     runtime: str = "",
     max_drop: str = "",
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
     """The accuracy of each artifact on the test split, paired with the first one's, and what the data set says."""
     profile = budgeted(targets.load(target), max_drop, "", "", "")
@@ -278,7 +281,7 @@ def init(
     model: str | Path | None = None,
     *,
     allow_code: bool = False,
-    watch: Watch = _silent,
+    watch: Watch = silent,
 ) -> Initialized:
     """The preprocessing contract, written beside ``data`` unless it is there, and the picture of ten samples."""
     with temporary() as run, closing(executor()) as workers:

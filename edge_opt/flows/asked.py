@@ -12,7 +12,7 @@ from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError, UnknownName
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.store import parse, read_json
-from edge_opt.types import SCHEMA_VERSION, Budget, Recipe, Report, Target
+from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Outline, Recipe, Report, Step, Target
 
 _STEP_TIMEOUT_S = 1800.0
 _MOST_JOBS = 2  # by default: a conversion keeps about one core busy, and TensorFlow takes a gigabyte
@@ -43,6 +43,10 @@ def load_report(run: str | Path) -> Report:
     return report
 
 
+def silent(_: Outline | Step | Finding) -> None:
+    """Watch nothing."""
+
+
 def device(target: Target) -> registry.Device:
     """The device that times the target's jobs."""
     found: registry.Device = registry.load("devices", target.device)()
@@ -71,6 +75,14 @@ def recipes_of(names: Sequence[str]) -> tuple[Recipe, ...]:
         if found.setdefault(one.name, one) != one:
             raise InputError(f"two recipes have the name '{one.name}'", f"rename the one in '{name}'")
     return tuple(found.values())
+
+
+def one_of_the_two(resume: bool, overwrite: bool) -> None:
+    """Nothing; raises InputError where a run is both to be gone on with and to be removed."""
+    if resume and overwrite:
+        raise InputError(
+            "'--resume' goes on with the run in the folder, and '--overwrite' removes it", "give one of the two"
+        )
 
 
 def known(kind: str, name: str, names: Sequence[str]) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.flows.given import CHECK, entries_of, size_of
-from edge_opt.inputs import targets
+from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
+from edge_opt.flows.given import CHECK, entries_of, require_match, size_of
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
@@ -62,9 +61,7 @@ def time_artifacts(
     any is measured. ``run`` keeps the raw samples. Raises StepFailed where none can be loaded, InputError where this
     machine cannot stand for the target.
     """
-    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
-    if mismatch := targets.mismatch(target, isa):
-        raise InputError(mismatch, "measure with -t host, or on a machine that matches the target")
+    require_match(target, device)
     entries = {_name(one, runtimes): one for path in paths for one in entries_of(path, target, runtimes)}
     broken: dict[str, EdgeOptError] = {}
     for done, (name, entry) in enumerate(entries.items()):

@@ -36,24 +36,41 @@ class Bench:
 def runs_in(path: Path) -> tuple[Path, ...]:
     """The run folders at ``path``: itself, or those of an ``optimize`` for several targets; none for an artifact.
 
-    Raises InputError for a folder that holds no run.
+    Of several, those that have a report, unless none has. Raises InputError for a folder that holds no run.
     """
     if path.is_file() and path.suffix == ".json":
         return (path,)
     if not path.is_dir():
         return ()
-    if (path / "report.json").exists() or (path / "jobs.jsonl").exists():
+    if _is_run(path):
         return (path,)
-    found = tuple(sorted(one.parent for one in path.glob("*/jobs.jsonl")))
+    found = _below(path)
     if not found:
         raise InputError(f"there is no run in '{path}'", "give the folder that 'edge-opt optimize' wrote")
-    return found
+    return tuple(one for one in found if (one / "report.json").exists()) or found
 
 
-def of_reports(reports: Mapping[str, Report]) -> Comparison:
-    """The trials of several runs, by the name of each run."""
+def without_report(path: Path) -> tuple[Path, ...]:
+    """The run folders below ``path`` that :func:`runs_in` leaves out, because they came to no report."""
+    if not path.is_dir() or _is_run(path):
+        return ()
+    taken = runs_in(path)
+    return tuple(one for one in _below(path) if one not in taken)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "report.json").exists() or (path / "jobs.jsonl").exists()
+
+
+def _below(path: Path) -> tuple[Path, ...]:
+    return tuple(sorted(one for one in path.iterdir() if _is_run(one)))
+
+
+def of_reports(reports: Mapping[str, Report], *, without: Sequence[Path] = ()) -> Comparison:
+    """The trials of several runs, by the name of each run; those ``without`` a report are named in a finding."""
     rows = [row for name, report in reports.items() for row in _rows_of(name, report)]
-    return Comparison(rows=joined(rows), findings=tuple(_apart(tuple(reports.values()))), version=__version__)
+    findings = (*_apart(tuple(reports.values())), *_left_out(without))
+    return Comparison(rows=joined(rows), findings=findings, version=__version__)
 
 
 def with_artifacts(comparison: Comparison, paths: Sequence[Path], data: Path | None, bench: Bench) -> Comparison:
@@ -203,6 +220,19 @@ def _apart(reports: Sequence[Report]) -> Iterator[Finding]:
             level="warning",
             message=f"the runs were made with different {', '.join(differing)}: compare their numbers with care",
             hint="run 'edge-opt optimize' again with the same, where the difference matters",
+        )
+
+
+def _left_out(folders: Sequence[Path]) -> Iterator[Finding]:
+    if folders:
+        names = ", ".join(f"'{one}'" for one in folders)
+        yield Finding(
+            code="EO509",
+            level="warning",
+            message=f"{names} came to no report, so it is not shown"
+            if len(folders) == 1
+            else f"{names} came to no report, so they are not shown",
+            hint="give the command of the run again with --resume, and see why it ends",
         )
 
 

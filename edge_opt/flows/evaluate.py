@@ -1,4 +1,4 @@
-"""Artifacts, each by a runtime, and data → their accuracy, or without labels their agreement, paired with the first one's."""
+"""Artifacts and data → their accuracy, or without labels their agreement, paired with the first one's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edge_opt.types import Accuracy, Entry, Finding, Interval, Metric, TensorSpe
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """The accuracy of one artifact by one runtime, its 95 % interval, and the paired drop against the first one given."""
+    """The accuracy of one artifact by one runtime, its 95 % interval, and the paired drop against the first one."""
 
     artifact: Path
     size_bytes: int
@@ -43,7 +43,7 @@ def score_artifacts(
     device: registry.Device,
     watch: Watch,
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
-    """The top-1 of each of ``entries`` on the test split (all samples where there is none), paired with the first one's.
+    """Each one's top-1 on the test split (all samples where there is none), paired with the first one's.
 
     Without labels it is the agreement with the first one. ``run`` holds what only the work needs: a part of the
     inputs at a time, which every artifact answers before the next part is made.

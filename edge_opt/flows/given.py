@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import InputError, UnknownName
+from edge_opt.inputs import targets
 from edge_opt.store import Run
 from edge_opt.types import Entry, Target
 
@@ -51,6 +52,13 @@ def runtimes_of(text: str) -> tuple[str, ...]:
         if name not in registry.names("runtimes"):
             raise UnknownName.among("runtime", name, registry.names("runtimes"))
     return found
+
+
+def require_match(target: Target, device: registry.Device) -> None:
+    """Nothing; raises InputError where this machine cannot stand for ``target``."""
+    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
+    if mismatch := targets.mismatch(target, isa):
+        raise InputError(mismatch, "give -t host, or work on a machine that matches the target")
 
 
 def size_of(path: Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_opt.errors import EdgeOptError, InputError, RunError
+from edge_opt.errors import DataError, EdgeOptError, InputError, ModelError, RunError
 from edge_opt.flows.compare import of_reports
 from edge_opt.inputs import targets as target_table
 from edge_opt.results.report.side_by_side import Comparison, render
@@ -34,9 +34,9 @@ def places(targets: Sequence[str], threads: Sequence[int], output: Path) -> dict
             f"'{output}' holds the run of one target, so those of several have no place there", "give another -o"
         )
     found: dict[Path, tuple[str, int]] = {}
-    for name in dict.fromkeys(targets):
+    for name in (targets,) if isinstance(targets, str) else dict.fromkeys(targets):
         profile = target_table.load(name)
-        for count in threads or profile.threads[:1]:
+        for count in dict.fromkeys(threads) or profile.threads[:1]:
             folder = output / f"{profile.name}-threads{count}"
             if folder in found:
                 raise InputError(f"two targets have the name '{profile.name}'", f"rename the file '{name}'")
@@ -59,7 +59,7 @@ def optimize_each(runs: Mapping[Path, Callable[[], Report]], output: Path, *, ca
             reports[folder] = run()
         except EdgeOptError as error:
             errors[folder] = error
-            if not reports and isinstance(error, InputError):  # of the model or the data, most likely: the same for all
+            if not reports and isinstance(error, ModelError | DataError):  # the same for all
                 raise
     if not reports:
         raise next(iter(errors.values()))

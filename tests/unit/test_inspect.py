@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from edge_opt import registry
 from edge_opt.cli.inspect import inspect
-from edge_opt.errors import StepFailed
+from edge_opt.errors import InputError, StepFailed
+from edge_opt.flows import api, looking
 from tests.fakes import FakeArtifact, FakeDevice
 
 
@@ -98,6 +99,19 @@ def test_markdown_has_a_rule_and_csv_and_json_hold_every_operator_of_every_artif
     both = json.loads(shown("json"))
     assert [len(one["profile"]["operators"]) for one in both] == [30, 30]
     assert both[0]["profile"]["inference_ns"] == 100_000
+
+
+def test_inspect_and_bench_refuse_a_target_that_this_machine_cannot_stand_for(
+    monkeypatch: pytest.MonkeyPatch, artifact: str
+) -> None:
+    monkeypatch.setattr(looking, "device", lambda target: FakeDevice(isa=()))
+    monkeypatch.setattr(api, "device", lambda target: FakeDevice(isa=()))
+    said = []
+    for word in (api.inspect, api.bench):
+        with pytest.raises(InputError, match="which 'x86-avx2' needs") as caught:
+            word([artifact], target="x86-avx2")
+        said.append((caught.value.message, caught.value.hint))
+    assert said[0] == said[1]
 
 
 def test_a_broken_artifact_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

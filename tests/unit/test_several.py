@@ -93,6 +93,61 @@ def test_a_run_that_fails_does_not_stop_the_others(
     assert [folder.name for folder in found.reports] == ["host-threads2"]
 
 
+def unfit(folder: Path) -> str:
+    """A target whose runtime loads none of its formats."""
+    path = folder / "unfit.toml"
+    path.write_text(
+        'description = "unfit"\ndevice = "local"\nformats = ["onnx"]\nruntimes = ["litert"]\nthreads = [1]\n'
+    )
+    return str(path)
+
+
+def test_a_target_that_nothing_runs_on_does_not_stop_the_others_that_come_after_it(
+    tmp_path: Path, calls: list[FakeExecutor]
+) -> None:
+    """It is an InputError, but none of the model or the data, which would be the same for all."""
+    found = optimize(tmp_path, targets=(unfit(tmp_path), "host"))
+    (error,) = found.errors.values()
+    assert isinstance(error, InputError)
+    assert "nothing can run on 'unfit'" in error.message
+    assert [folder.name for folder in found.reports] == ["host-threads1"]
+
+
+def test_where_one_of_several_failed_the_others_can_be_compared_and_it_is_named(
+    tmp_path: Path, calls: list[FakeExecutor]
+) -> None:
+    optimize(tmp_path, threads=(1, 2))
+    failed = tmp_path / "runs" / "host-threads1"
+    (failed / "report.json").unlink()
+    found = api.compare([tmp_path / "runs"])
+    assert {row.run for row in found.rows} == {str(tmp_path / "runs" / "host-threads2")}
+    (finding,) = (one for one in found.findings if one.code == "EO509")
+    assert str(failed) in finding.message
+    (tmp_path / "runs" / "host-threads2" / "report.json").unlink()
+    with pytest.raises(RunError, match="is not finished"):
+        api.compare([tmp_path / "runs"])
+
+
+def test_one_target_as_a_word_and_the_same_number_twice_are_one_run_in_the_folder_of_the_model(
+    tmp_path: Path, calls: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = optimize(tmp_path, targets="host", threads=(1, 1), output="")
+    assert list(found.reports) == [Path("runs/model/host-threads1")]
+    assert not (tmp_path / "compare.md").exists()
+    assert (tmp_path / "runs" / "model" / "compare.md").exists()
+
+
+def test_to_resume_and_to_overwrite_is_refused_and_nothing_is_removed(
+    tmp_path: Path, calls: list[FakeExecutor]
+) -> None:
+    optimize(tmp_path)
+    report = (tmp_path / "runs" / "host-threads1" / "report.json").read_bytes()
+    with pytest.raises(InputError, match="'--resume' goes on with the run"):
+        optimize(tmp_path, resume=True, overwrite=True)
+    assert (tmp_path / "runs" / "host-threads1" / "report.json").read_bytes() == report
+
+
 def test_a_mistyped_target_or_model_is_refused_before_anything_is_run(
     tmp_path: Path, calls: list[FakeExecutor]
 ) -> None:

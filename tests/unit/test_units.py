@@ -59,6 +59,18 @@ def test_what_is_no_fraction_is_refused(text: str) -> None:
         units.parse_fraction(text)
 
 
+@pytest.mark.parametrize(("text", "share"), [("25%", 0.25), ("0.25", 0.25), (" 150 % ", 1.5), ("0", 0), ("1", 1)])
+def test_a_share_may_be_more_than_everything(text: str, share: float) -> None:
+    assert units.parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "25", "-1%", "nan", "1pp", "25%%", "a quarter", "1e999%"])
+def test_what_is_no_share_is_refused_with_what_to_write(text: str) -> None:
+    with pytest.raises(InputError, match=f"'{text}'") as refused:
+        units.parse_share(text)
+    assert "%" in refused.value.hint
+
+
 @pytest.mark.parametrize("text", ["1", "0.5", "3"])
 def test_a_bare_number_that_may_mean_points_is_asked_back(text: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -1,0 +1,66 @@
+"""The words that only look, as functions: at an artifact's operators, a bundle's promises, and this machine.
+
+:mod:`edge_opt.flows.api` offers them beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from edge_opt import registry, units
+from edge_opt.flows import inspect as inspecting
+from edge_opt.flows import verify as verifying
+from edge_opt.flows.asked import device, known_runtime, silent
+from edge_opt.flows.doctor import Examined, examine
+from edge_opt.flows.inspect import Inspected
+from edge_opt.flows.verify import Verified
+from edge_opt.inputs import targets
+from edge_opt.types import Watch
+
+_PROBE_S, _WAIT_S = 120.0, 120.0
+
+
+def inspect(
+    paths: Sequence[str | Path],
+    *,
+    target: str = "host",
+    runtime: str = "",
+    threads: int = 0,
+    watch: Watch = silent,
+) -> tuple[Inspected, ...]:
+    """The operators that each artifact is executed as, the heaviest first. ``threads=0`` takes the target's first."""
+    profile = targets.load(target)
+    known_runtime(runtime)
+    return inspecting.inspect(
+        [Path(path) for path in paths],
+        profile,
+        runtime=runtime,
+        threads=threads or profile.threads[0],
+        device=device(profile),
+        watch=watch,
+    )
+
+
+def verify(
+    bundle: str | Path, *, strict: bool = False, slack: str = "25%", rounds: int = 6, watch: Watch = silent
+) -> Verified:
+    """Whether ``bundle`` keeps its promises on this machine; time and memory may be over them by ``slack``.
+
+    On another processor than the measured one these two are only noted, unless ``strict``.
+    """
+    return verifying.verify(
+        Path(bundle),
+        strict=strict,
+        slack=units.parse_share(slack),
+        rounds=rounds,
+        device=registry.load("devices", "local")(),
+        watch=watch,
+    )
+
+
+def doctor(runs: str | Path = "runs") -> Examined:
+    """What is installed here and works, and what the machine is; ``runs`` is where runs would be written."""
+    with closing(registry.load("executors", "process")(timeout_s=_PROBE_S, workers=2, wait_s=_WAIT_S)) as workers:
+        return examine(registry.load("devices", "local")(timeout_s=_PROBE_S, wait_s=_WAIT_S), workers, Path(runs))
