@@ -90,13 +90,16 @@ def versions(trials: Sequence[Trial]) -> dict[str, str]:
 
 
 def publish(bench: Workbench, report: Report) -> None:
-    """Write the report, then the bundle with ten inputs and what the artifact answered to them here."""
-    bench.run.write("report.json", render(report, "json"))
-    write(report, bench.run.folder)
+    """Write the bundle with ten inputs and what the artifact answered to them here, and the report.
+
+    ``report.json`` comes last: by that file a run is known to be finished.
+    """
     best = next(trial for trial in report.trials if trial.id == report.best)
     inputs = np.load(bench.given.selection, mmap_mode="r")[:_GOLDEN]
     golden = bench.run.scratch("golden.npy")
     np.save(golden, inputs)
     outputs = evaluate(bench.entry(best), golden, bench.run.scratch("golden-outputs.npy"), bench.device)
     python.export(bench.run.folder, report, bench.run.folder / "bundle", golden_inputs=inputs, golden_outputs=outputs)
+    write(report, bench.run.folder)
+    bench.run.write("report.json", render(report, "json"))
     bench.run.close()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from edge_opt import registry, store, types
 from edge_opt.errors import RunError
 from edge_opt.inputs import preprocess
 from edge_opt.inputs.dataset import pictures
-from edge_opt.results.export import python
+from edge_opt.results.export import python, record
 from edge_opt.types import Preprocessing
 from tests.samples import a_certificate, a_report, a_trial, some_trials
 
@@ -233,6 +234,18 @@ def test_a_picture_that_was_taken_sideways_is_set_upright(predict: dict[str, Any
     image.save(path, exif=exif)
     assert predict["pixels"](path).shape == (4, 3, 1)
     np.testing.assert_array_equal(predict["pixels"](path), pictures.read(path))
+
+
+def test_the_placeholders_of_the_readme_are_those_that_are_filled_in(tmp_path: Path) -> None:
+    placeholders = set(Template(python.template("README.md")).get_identifiers())
+    for files in ((), ("golden.npz",)):
+        assert set(record.readme_values(a_run(tmp_path / f"run{len(files)}"), "model.tflite", files)) == placeholders
+
+
+def test_every_template_is_read_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(python, "files", None)
+    for path in (Path(python.__file__).parent / "templates").glob("*.txt"):
+        assert python.template(path.stem) == path.read_text(encoding="utf-8")
 
 
 def test_predict_is_code_that_older_boards_understand() -> None:

@@ -341,6 +341,21 @@ def test_a_run_that_fails_lets_its_folder_go(tmp_path: Path, monkeypatch: Any) -
     assert run(asked(tmp_path, resume=True)).certificate.status == "pass"
 
 
+def test_a_run_whose_bundle_could_not_be_written_is_not_finished(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr("edge_opt.results.export.python.export", full)
+        with pytest.raises(RunError, match="no room"):
+            run(asked(tmp_path, recipes=RECIPES))
+    assert not (tmp_path / "run" / "report.json").exists()
+    run(asked(tmp_path, recipes=RECIPES, resume=True))
+    assert (tmp_path / "run" / "report.json").exists()
+
+
+def full(*_: Any, **__: Any) -> None:
+    raise RunError("no room is left on the disk")
+
+
 def test_the_report_of_a_run_that_is_not_finished_is_refused_with_how_to_go_on(
     tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -23,6 +23,11 @@ from edge_opt.results.report import words
 from edge_opt.types import Measured, Report, Trial
 
 Array = NDArray[Any]
+# read now: an installation that is changed during a run of hours must not give the run another bundle
+_TEMPLATES = {
+    name: (files("edge_opt.results.export") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
+    for name in ("README.md", "predict.py", "predict_array.py")
+}
 
 
 def export(
@@ -96,7 +101,7 @@ def _runtime_file(trial: Trial) -> Path:
 
 def template(name: str) -> str:
     """The text of a file of ``templates/``; they end in ``.txt`` as they are no code of this package."""
-    return (files("edge_opt.results.export") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
+    return _TEMPLATES[name]
 
 
 def requirements(report: Report) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ ARRAY_PURPOSES = {
     "preprocessing.toml": "what is done to a sample before the model sees it",
 }
 # what the README says of the samples, and how a program reads one
-_PICTURES = {"things": "Pictures", "thing": "picture", "example": "picture.png", "read": "pixels"}
-_ARRAYS = {"things": "Samples", "thing": "sample", "example": "sample.npy", "read": "sample"}
+_PICTURES = {"things": "Pictures", "example": "picture.png", "read": "pixels"}
+_ARRAYS = {"things": "Samples", "example": "sample.npy", "read": "sample"}
 # what the README says about the golden inputs, where there are some
 CHECK = {
     "check": "\npython predict.py --check",
@@ -109,11 +109,16 @@ def _certificate(report: Report) -> dict[str, Any]:
 
 def readme(report: Report, model: str, template: str, files: Sequence[str]) -> str:
     """The content of ``README.md``."""
+    return Template(template).substitute(readme_values(report, model, files))
+
+
+def readme_values(report: Report, model: str, files: Sequence[str]) -> dict[str, str]:
+    """What stands in ``README.md`` for each of its placeholders."""
     trial = words.trial(report, report.best)
     timed = trial.measured
     purposes = PURPOSES if is_picture(report) else {**PURPOSES, **ARRAY_PURPOSES}
     listed = (f"| `{name}` | {purposes.get(name, 'the model')} |" for name in files)
-    return Template(template).substitute(
+    return dict(
         model=report.model.path.name,
         target=report.target.name,
         file=model,
