@@ -75,7 +75,7 @@ def make_artifacts(
     else:
         calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
     kept = Cache(cache, watch) if cache else None
-    start = Start(model=model, source=source, calibration=calibration, origin=origin(), cache=kept)
+    start = Start(model=model, source=source, calibration=calibration, origin=origin(source, allow_code), cache=kept)
     begun = [begin(one, start, run, executor) for one in candidates]
     made: list[Artifact] = []
     failures: list[Failure] = []

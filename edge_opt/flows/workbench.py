@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,20 @@ from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.optimize import Start
 from edge_opt.store import Cache, Run, dump, parse_answer
-from edge_opt.types import Budget, Candidate, Effort, Entry, Environment, Goal, Recipe, SourceKind, Target, Trial, Watch
+from edge_opt.types import (
+    Budget,
+    Candidate,
+    Effort,
+    Entry,
+    Environment,
+    Goal,
+    Recipe,
+    Source,
+    SourceKind,
+    Target,
+    Trial,
+    Watch,
+)
 
 PACKAGES = (
     "edge-opt",
@@ -125,7 +139,7 @@ def _prepared(
     given = prepare(
         request.model, request.data, run, executor, seed=request.seed, allow_code=request.allow_code, watch=watch
     )
-    _check(run, _contents(given, machine))
+    _check(run, _contents(given, machine, request.allow_code))
     return Workbench(
         request=request,
         given=given,
@@ -133,7 +147,7 @@ def _prepared(
             model=given.model,
             source=given.source,
             calibration=given.calibration,
-            origin=origin(),
+            origin=origin(given.source, request.allow_code),
             cache=Cache(request.cache, watch) if request.cache else None,
         ),
         run=run,
@@ -157,15 +171,33 @@ def installed() -> dict[str, str]:
     return found
 
 
-def origin() -> dict[str, str]:
+def origin(source: Source, allow_code: bool) -> dict[str, str]:
     """What decides, besides model, recipe and data, which bytes a conversion writes."""
-    return {**installed(), "python": platform.python_version(), "machine": platform.machine()}
+    fixed = {"python": platform.python_version(), "machine": platform.machine()}
+    return {**installed(), **fixed, **_own_code(source, allow_code)}
 
 
-def _contents(given: Prepared, machine: Environment) -> dict[str, str]:
+def _own_code(source: Source, allow_code: bool) -> dict[str, str]:
+    """The hash of the float graph where layers of the user's own may be in it: the model's file holds no code of them.
+
+    The same graph is written as the same bytes, except for the fingerprint, which TensorFlow draws at random.
+    """
+    if not allow_code:
+        return {}
+    paths = sorted(source.path.rglob("*")) if source.path.is_dir() else [source.path]
+    whole = hashlib.sha256()
+    for path in paths:
+        if path.is_file() and path.name != "fingerprint.pb":
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    return {"code of the model's own layers": whole.hexdigest()}
+
+
+def _contents(given: Prepared, machine: Environment, allow_code: bool) -> dict[str, str]:
     """Everything that finished work rests on and that its request does not say, by the words for it."""
     return {
         "model": given.model.sha256,
+        **_own_code(given.source, allow_code),
         "data": given.summary.sha256,
         "preprocessing contract": json.dumps(dump(given.contract)),
         "processor": machine.cpu,

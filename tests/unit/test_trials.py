@@ -271,3 +271,33 @@ def test_a_wave_that_yields_no_trial_shares_its_rounds_with_no_other(
     assert not rungs[0] & {"static_int8_mse/tflite/litert", "static_int8_percentile/tflite/litert"}
     planned = [key for key in keys(given.output) if key.startswith("wave after")]
     assert len(waves) == len(planned)
+
+
+def _with_a_layer(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let the model's file hold a layer whose ``code`` lies elsewhere."""
+    whole = stack.FakeFrontend.prepare
+
+    def prepare(self: stack.FakeFrontend, path: Path, out: Path, allow_code: bool) -> Any:
+        model, source = whole(self, path, out, allow_code)
+        (source.path / "saved_model.pb").write_text(code)
+        (source.path / "fingerprint.pb").write_text(str(out))  # never the same
+        return model, source
+
+    monkeypatch.setattr(stack.FakeFrontend, "prepare", prepare)
+
+
+def test_a_layer_whose_code_changed_is_neither_taken_from_the_cache_nor_resumed(given: Request, tmp_path: Path) -> None:
+    own = replace(given, allow_code=True, cache=tmp_path / "cache")
+    made: list[int] = []
+    for code in ("one", "one", "other"):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            _with_a_layer(monkeypatch, code)
+            executor = FakeExecutor()
+            run(replace(own, output=tmp_path / f"run-{len(made)}"), executor)
+            made.append(sum(function.__name__ == "_export" for function, _ in executor.calls))
+    assert made[0] == made[2] > made[1]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _with_a_layer(monkeypatch, "one")
+        run(replace(own, output=tmp_path / "run-1", resume=True))
+        with pytest.raises(RunError, match="the code of the model's own layers changed since"):
+            run(replace(own, output=tmp_path / "run-2", resume=True))
