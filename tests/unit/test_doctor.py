@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -153,3 +156,15 @@ def test_what_is_installed_here_works() -> None:
 
     with ProcessExecutor() as executor:
         assert executor.submit(probes.attempt, names).result() == ("",) * len(names)
+
+
+def test_a_package_that_gives_something_wrong_is_broken_also_where_asserts_are_left_out() -> None:
+    code = """
+import numpy as np
+from edge_opt.flows import probes
+np.array_equal = lambda *_: False
+print(probes.attempt(["pillow"])[0])
+"""
+    environment = {**os.environ, "PYTHONOPTIMIZE": "1"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == "RuntimeError: it ran, and what came out is wrong\n"
