@@ -79,12 +79,17 @@ class TFLiteFrontend:
         return found
 
 
+def _cores() -> int:
+    """How many cores this process may use: not every system tells of one process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class _Interpreter:
     """A model in LiteRT at batch 1: called with ``(1, …)`` float32, answers with ``(1, classes)``."""
 
     def __init__(self, content: bytes, source: TensorSpec) -> None:
         module = imported("ai_edge_litert.interpreter", "ai-edge-litert", "litert", "running a .tflite file")
-        self._run = module.Interpreter(model_content=content, num_threads=len(os.sched_getaffinity(0)))
+        self._run = module.Interpreter(model_content=content, num_threads=_cores())
         self._given = self._run.get_input_details()[0]["index"]
         if source.shape[0] is None:
             self._run.resize_tensor_input(self._given, [1, *source.shape[1:]])

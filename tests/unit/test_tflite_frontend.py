@@ -210,3 +210,8 @@ def test_damaged_files_are_described_or_refused_and_nothing_else(tmp_path: Path)
             refused.append(error.message)
     assert 50 <= len(refused) < 150
     assert not [message for message in refused if "\n" in message]
+
+
+def test_a_system_that_tells_no_affinity_runs_it_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert FRONTEND.predict(tiny.FILES["tflite"], PICTURES, False).shape[0] == len(PICTURES)
