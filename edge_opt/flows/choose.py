@@ -29,9 +29,9 @@ class Choice:
 def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
     """The first in rank that stays ahead of the baseline when timed again, and then passes its certificate.
 
-    Every look at the certification split goes into the ledger, also those made before a resume; the baseline stands last, so that there always is an
-    answer. Where the samples are too few for any candidate to pass, none is looked at. Raises StepFailed where not
-    even the baseline can be run there.
+    Every look at the certification split goes into the ledger, also those made before a resume; the baseline stands
+    last, so that there always is an answer. Where the samples are too few for any candidate to pass, none is looked at.
+    Raises StepFailed where not even the baseline can be run there.
     """
     baseline = trials[0]
     limit = bench.request.target.budget.max_drop
