@@ -66,3 +66,13 @@ def test_the_outline_counts_certification_and_pairs_but_no_preparation() -> None
     untimed = plan.outline([first], a_model(), 100, 1000, 0)
     assert 0 < untimed.seconds < 20
     assert small.seconds > untimed.seconds + 10 * 0.7
+
+
+def test_a_model_that_leads_to_no_format_of_the_target_is_not_blamed_on_the_runtimes() -> None:
+    lite = replace(HOST, formats=("tflite",))
+    words = f"'{HOST.name}' takes tflite, and nothing leads there from onnx"
+    with pytest.raises(InputError, match=words) as raised:
+        plan.baseline(lite, (), "onnx")
+    assert "docs/inputs.md" in raised.value.hint
+    with pytest.raises(InputError, match=words):
+        plan.check((recipes.load("float32"),), lite, "onnx")

@@ -14,8 +14,9 @@ from edge_opt.types import Candidate, Finding, Quantization, Recipe, SourceKind,
 def baseline(target: Target, isa: Collection[str], source: SourceKind) -> Candidate:
     """What all others are compared with: float32 in the target's first format that ``source`` can be turned into.
 
-    Raises InputError where none runs.
+    Raises InputError where there is none, or none runs.
     """
+    _lead(target, source)
     for one in ways(known.load("float32"), target, isa, source):
         return one
     raise InputError(
@@ -38,12 +39,23 @@ def plan(
 
 def check(recipes: Sequence[Recipe], target: Target, source: SourceKind) -> None:
     """Nothing; raises InputError for a recipe that none of the target's formats has."""
+    _lead(target, source)
     for one in recipes:
         if not any(stored(name, one.quantization, source) for name in target.formats):
             raise InputError(
                 f"the recipe '{one.name}' does not exist in {' or '.join(target.formats)}",
                 "'edge-opt recipes' shows which format has which recipe",
             )
+
+
+def _lead(target: Target, source: SourceKind) -> None:
+    """Nothing; raises InputError where ``source`` can be turned into none of the target's formats."""
+    plain = known.load("float32").quantization
+    if not any(stored(name, plain, source) for name in target.formats):
+        raise InputError(
+            f"'{target.name}' takes {' or '.join(target.formats)}, and nothing leads there from {source}",
+            "see docs/inputs.md for what leads where; give another model, or another target with --target",
+        )
 
 
 def ways(recipe: Recipe, target: Target, isa: Collection[str], source: SourceKind) -> tuple[Candidate, ...]:
