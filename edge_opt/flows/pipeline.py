@@ -37,6 +37,8 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
 def _report(bench: Workbench, pace: Pace, started: str) -> Report:
     """Every candidate tried, the best one chosen, and all of it written to the run folder."""
     request = bench.request
+    begun = bench.run.once("started", str, lambda: started)
+    earlier_s = bench.run.known("seconds", float, 0.0)  # of the sessions before this one
     trials: tuple[Trial, ...] = ()
     failures: Failures = ()
     while (wave := next_wave(bench, trials, failures, pace)).candidates:
@@ -46,6 +48,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         timings, untimed = measure(bench, wave.candidates, artifacts, accuracies, trials, failures)
         trials += judge(bench, wave.candidates, artifacts, accuracies, timings, trials)
         failures += (*unmade, *refused, *unanswering, *untimed)
+        bench.run.append("seconds", earlier_s + pace.elapsed_s)
 
     choice = choose(bench, trials)
     profile, audited = audit(bench, trials, choice.certificate.trial)
@@ -69,8 +72,8 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         findings=(*findings(bench, trials, choice.certificate), *wave.findings, *choice.findings, *audited),
         versions=versions(trials),
         command=request.command,
-        started=started,
-        seconds=pace.elapsed_s,
+        started=begun,
+        seconds=earlier_s + pace.elapsed_s,
         effort=request.effort,
         skipped=wave.skipped,
         profile=profile,

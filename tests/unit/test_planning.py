@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ def test_without_time_the_baseline_is_tried_and_certified_and_the_rest_is_said(
     assert all(one.reason.startswith("no time left") for one in report.skipped)
 
 
+class Later:
+    """Another moment than now."""
+
+    @classmethod
+    def now(cls, _: Any) -> Later:
+        return cls()
+
+    def isoformat(self, **_: Any) -> str:
+        return "later"
+
+
 def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every step of a run take four tenths of a second."""
     ticks = itertools.count()
@@ -103,6 +115,27 @@ def test_a_resumed_run_is_planned_as_it_was_and_goes_on_with_its_new_time(
     more = run(tmp_path, time_limit_s=1e6, resume=True)
     assert more.trials[: len(some.trials)] == some.trials
     assert len(more.trials) > len(some.trials)
+
+
+def test_a_resumed_run_began_when_it_first_did_and_took_as_long_as_all_its_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.installed(monkeypatch)
+    ticking(monkeypatch)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as first:
+        first.setattr(pipeline, "choose", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "jobs.jsonl").read_text().splitlines()[1:]]
+    known = {line["key"]: line["value"] for line in lines}
+    monkeypatch.setattr(pipeline, "datetime", Later)
+    report = run(tmp_path, resume=True)
+    assert report.started == known["started"] != "later"
+    assert report.seconds > known["seconds"] > 10
 
 
 def test_the_pace_counts_the_seconds_and_the_jobs_of_each_stage_and_passes_everything_on() -> None:
