@@ -89,7 +89,7 @@ class Request:
             "--recipe": self.recipes,
             "--threads": self.threads,
             "--seed": self.seed,
-            "--rounds": self.protocol,
+            "--rounds (where it is not given, --effort sets it)": self.protocol,
         }
 
 
