@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed, wait
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.errors import MissingPackage, OutOfMemory, StepFailed
 from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
@@ -49,13 +50,24 @@ def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Ex
     missing: dict[str, Failure] = {}
     waiting = [one.export_id for one in begun.values()]
     tell = _teller(bench, "optimize", waiting)
-    for future in as_completed(begun):
-        one = begun[future]
+
+    def settle(one: Candidate, future: Future[Path]) -> None:
         try:
             run.append(f"export {one.export_id}", collect(one, future, bench.start, run))
         except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
             missing[one.export_id] = failure(one, "export", error)
         tell(one.export_id)
+
+    cramped: list[Candidate] = []
+    for future in as_completed(begun):
+        if bench.request.jobs > 1 and isinstance(future.exception(), OutOfMemory):
+            cramped.append(begun[future])
+        else:
+            settle(begun[future], future)
+    for one in cramped:  # alone, it has all the memory there is
+        alone = begin(one, bench.start, run, bench.executor)
+        wait([alone])
+        settle(one, alone)
     return {
         name: missing[name] if name in missing else run.known(f"export {name}", Exported | Failure) for name in exports
     }
@@ -69,6 +81,8 @@ def assess(
     def work(one: Candidate) -> Accuracy | Failure:
         try:
             return accuracy_of(bench, one.id, _entry(bench, one, artifacts[one.id]), "selection")
+        except OutOfMemory:  # of several at a time it is none
+            raise
         except StepFailed as error:  # nothing else is a property of the artifact
             return failure(one, "evaluate", error)
 
@@ -192,25 +206,36 @@ def _each(
     """``work`` for every candidate, several side by side; what came out, and what broke, by id.
 
     What is finished in the journal under its ``key`` is not repeated, and the rest is written there as it ends. The
-    order of what comes out is that of the candidates, however they ended.
+    order of what comes out is that of the candidates, however they ended. What had too little memory beside others is
+    done again alone.
     """
     run = bench.run
     by_id = {one.id: one for one in candidates if not run.finished(key(one))}
     outcomes: dict[str, T | Failure] = {}
     tell = _teller(bench, stage, list(by_id))
 
-    def attempt(one: Candidate) -> T | Failure | MissingPackage:
+    def attempt(one: Candidate) -> T | Failure | MissingPackage | OutOfMemory:
         try:
             return work(one)
-        except MissingPackage as error:
+        except (MissingPackage, OutOfMemory) as error:
             return error
 
-    for name, outcome in as_they_end({id: partial(attempt, one) for id, one in by_id.items()}, bench.request.jobs):
+    def settle(name: str, outcome: T | Failure | MissingPackage | OutOfMemory) -> None:
         if isinstance(outcome, MissingPackage):  # not in the journal: once it is installed, --resume shall try again
             outcomes[name] = failure(by_id[name], stage, outcome)
         else:
-            run.append(key(by_id[name]), outcome)
+            one = by_id[name]
+            run.append(key(one), failure(one, stage, outcome) if isinstance(outcome, OutOfMemory) else outcome)
         tell(name)
+
+    cramped: list[str] = []
+    for name, outcome in as_they_end({id: partial(attempt, one) for id, one in by_id.items()}, bench.request.jobs):
+        if isinstance(outcome, OutOfMemory) and bench.request.jobs > 1:
+            cramped.append(name)
+        else:
+            settle(name, outcome)
+    for name in cramped:
+        settle(name, attempt(by_id[name]))
     found = {one.id: outcomes[one.id] if one.id in outcomes else run.known(key(one), kind) for one in candidates}
     return (
         {id: one for id, one in found.items() if not isinstance(one, Failure)},

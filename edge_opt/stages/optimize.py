@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edge_opt import registry
-from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
+from edge_opt.errors import EdgeOptError, InputError, MissingPackage, OutOfMemory, StepFailed
 from edge_opt.store import Cache, Run, Stored, parse_answer, room
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, Source, TensorSpec
 
@@ -126,6 +126,8 @@ def finish(
         return load(candidate, exported, start.model, start.calibration, run, device)
     except MissingPackage as error:
         return failure(candidate, "export", error)
+    except OutOfMemory as error:
+        return failure(candidate, "load", error)
 
 
 def collect(candidate: Candidate, export: Future[Path], start: Start, run: Run) -> Exported | Failure:
@@ -147,13 +149,15 @@ def load(
 ) -> Artifact | Failure:
     """The artifact, as its runtime describes it after two samples; a Failure where that could not load or run it.
 
-    Raises MissingPackage, RunError and DeviceBusy, as :func:`collect` does.
+    Raises MissingPackage, RunError and DeviceBusy, as :func:`collect` does, and OutOfMemory: alone it may have enough.
     """
     stored = exported.stored
     try:
         answer = _load(candidate, run.folder / stored.folder / exported.opened, calibration, run, device)
         inputs = parse_answer(tuple[TensorSpec, ...], answer.get("inputs"))
         outputs = parse_answer(tuple[TensorSpec, ...], answer.get("outputs_spec"))
+    except OutOfMemory:
+        raise
     except (StepFailed, InputError) as error:
         return failure(candidate, "load", error)
     return Artifact(

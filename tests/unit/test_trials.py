@@ -7,13 +7,14 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_opt.errors import RunError, StepFailed
+from edge_opt.errors import OutOfMemory, RunError, StepFailed
 from edge_opt.flows import pipeline
 from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Request
@@ -306,3 +307,40 @@ def test_a_layer_whose_code_changed_is_neither_taken_from_the_cache_nor_resumed(
         run(replace(own, output=tmp_path / "run-1", resume=True))
         with pytest.raises(RunError, match="the code of the model's own layers changed since"):
             run(replace(own, output=tmp_path / "run-2", resume=True))
+
+
+def test_what_has_too_little_memory_beside_others_is_done_again_alone(given: Request) -> None:
+    """What comes from ONNX gets none the first time it is begun."""
+
+    class Cramped(FakeDevice):
+        refused: set[str]
+
+        def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+            name = job.get("outputs", "")
+            if "onnx" in name and "golden" not in name and name not in self.refused:
+                self.refused.add(name)
+                raise OutOfMemory("its process used more memory than its limit")
+            return super().run(job)
+
+    class Small(FakeExecutor):
+        def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            future = super().submit(function, *arguments)
+            again = [one for one in self.calls if one == (function, arguments)]
+            if function.__name__ != "_export" or arguments[0] != "onnx" or len(again) > 1:
+                return future
+            ended: Future[Any] = Future()
+            ended.set_exception(OutOfMemory("its process used more memory than its limit"))
+            return ended
+
+    whole = timeless(run(given))
+    device = Cramped()
+    device.refused = set()
+    request = replace(given, output=given.output.with_name("cramped"), jobs=2)
+    found = pipeline.optimize(request, device=device, executor=Small(), watch=lambda _: None)
+    assert device.refused
+    assert [trial.id for trial in found.trials] == [trial.id for trial in whole.trials]
+    assert {one.id for one in found.failures} == {one.id for one in whole.failures}
+    device.refused = set()
+    request = replace(given, output=given.output.with_name("alone"))
+    alone = pipeline.optimize(request, device=device, executor=Small(), watch=lambda _: None)
+    assert any("more memory" in one.message for one in alone.failures)
