@@ -81,9 +81,10 @@ def evaluated(artifact: Path, data: Path, scratch: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "edge_opt", "evaluate", str(artifact), "-d", str(data), "--format", "json", "-q"]
     started = time.monotonic()
     most, together, disk, own = 0, 0, 0, 0
-    with tempfile.TemporaryDirectory(dir=scratch) as temporary:
+    # a file, as an answer of 20,000 scores is more than a pipe holds
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryDirectory(dir=scratch) as temporary:
         environment = {**os.environ, "TMPDIR": temporary}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        process = subprocess.Popen(command, stdout=answer, env=environment)
         looks = 0
         while process.poll() is None:
             tree = list(_tree(process.pid))
@@ -95,8 +96,8 @@ def evaluated(artifact: Path, data: Path, scratch: Path) -> dict[str, Any]:
                 disk = max(disk, _size_bytes(Path(temporary)))
             looks += 1
             time.sleep(EVERY_S)
-    assert process.stdout is not None
-    (row,) = json.loads(process.stdout.read())
+        answer.seek(0)
+        (row,) = json.loads(answer.read())
     return {
         "pictures": len(row["accuracy"]["scores"]),
         "peak_tree_bytes": most,
