@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_opt.exporters.onnx.calibrate import Batch, outputs
 from edge_opt.exporters.onnx.static import Static, layers
+from edge_opt.nets.disturbance import share
 from edge_opt.types import LayerError
 
 _SAMPLES, _FEWER = 64, 16  # that are compared; fewer where there are many layers
@@ -20,8 +18,8 @@ _MANY = 30
 def layer_errors(model: Static, float32: Path, batches: Sequence[Batch], out: Path) -> tuple[LayerError, ...]:
     """The power of the noise that each layer alone puts into the answers, as a share of theirs; the worst first.
 
-    The mean over the samples, of each at most 1: over all at once, those with the largest answers would speak for all.
-    The answers are those before the softmax, which hides how near a class was to another.
+    Measured by :func:`edge_opt.nets.disturbance.share`. The answers are those before the softmax, which hides how near
+    a class was to another.
     """
     names = layers(model.graph)
     few = batches[:: max(1, len(batches) // (_SAMPLES if len(names) <= _MANY else _FEWER))]
@@ -31,15 +29,8 @@ def layer_errors(model: Static, float32: Path, batches: Sequence[Batch], out: Pa
     for name in names:
         path = out / "layer.onnx"
         model.write(path, only=[name])
-        found.append(LayerError(name=name, error=_share(outputs(path, few, scores), expected)))
+        found.append(LayerError(name=name, error=share(list(outputs(path, few, scores)), list(expected))))
     return tuple(sorted(found, key=lambda one: -one.error))
-
-
-def _share(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    noise, signal = (
-        np.square(one.astype(np.float64)).reshape(len(one), -1).sum(axis=1) for one in (found - expected, expected)
-    )
-    return float(np.mean(np.minimum(noise, signal) / np.where(signal > 0, signal, 1) + (noise > 0) * (signal == 0)))
 
 
 def _scores(graph: Any) -> str:

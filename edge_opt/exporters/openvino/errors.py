@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.exporters.openvino import graph
+from edge_opt.nets.disturbance import share
 from edge_opt.types import LayerError
 
 _SAMPLES = 32
@@ -26,9 +27,8 @@ _Answers = NDArray[np.float64]
 def layer_errors(whole: Any, quantized: Any, batches: Sequence[NDArray[np.float32]]) -> tuple[LayerError, ...]:
     """The noise that each layer, quantized alone, puts into the model's answers, as a share of theirs; worst first.
 
-    The ranges and weights are those of the model that NNCF has quantized ``whole`` to. Measured sample by sample around
-    the mean of its answers, as neither a common shift nor a loud sample decides which of them is highest; before a
-    final softmax, which would hide it. 1 where nothing of the signal is left.
+    The ranges and weights are those of the model that NNCF has quantized ``whole`` to. Measured by
+    :func:`edge_opt.nets.disturbance.share` before a final softmax, which would hide it.
     """
     names = list(graph.layers(whole))
     done = {node.get_friendly_name(): node for node in quantized.get_ordered_ops()}
@@ -38,8 +38,7 @@ def layer_errors(whole: Any, quantized: Any, batches: Sequence[NDArray[np.float3
     found = []
     for name in names:
         answers = _answers(_alone(whole, done[name]), batches)
-        shares = [_share(one, right) for one, right in zip(answers, expected, strict=True)]
-        found.append(LayerError(name=name, error=float(np.mean(shares))))
+        found.append(LayerError(name=name, error=share(answers, expected)))
     return tuple(sorted(found, key=lambda one: -one.error))
 
 
@@ -93,9 +92,3 @@ def _compiled(model: Any) -> Any:
     # the same kernels as in float: it is the numbers that count here, and OpenVINO's integers would add roundings
     settings = {"INFERENCE_PRECISION_HINT": "f32", "SNIPPETS_MODE": "DISABLE"}
     return openvino.Core().compile_model(model, "CPU", settings)
-
-
-def _share(found: _Answers, expected: _Answers) -> float:
-    noise, signal = found - found.mean() - expected + expected.mean(), expected - expected.mean()
-    power, disturbed = float((signal**2).sum()), float((noise**2).sum())
-    return min(disturbed / power, 1.0) if power > 0 else float(disturbed > 0)

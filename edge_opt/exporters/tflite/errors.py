@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_opt.exporters.tflite.activations import Running, computed
 from edge_opt.exporters.tflite.quantizer import Quantizer
 from edge_opt.nets import tflite
+from edge_opt.nets.disturbance import share
 from edge_opt.nets.tflite import Node
 from edge_opt.types import LayerError
 
@@ -44,9 +45,8 @@ def without_softmax(whole: Path, out: Path) -> Path:
 def layer_errors(work: Quantizer, batches: Sequence[NDArray[np.float32]]) -> tuple[LayerError, ...]:
     """The noise that each layer, quantized alone, puts into the model's answers, as a share of theirs; worst first.
 
-    Measured sample by sample around the mean of its answers, as neither a common shift nor a loud sample decides which
-    of them is highest; 1 where nothing of the signal is left. It shows what a layer does to the result: a channel that
-    is lost beside a thousand times larger one hardly counts among the layer's own outputs.
+    Measured by :func:`edge_opt.nets.disturbance.share`, before a final softmax. It shows what a layer does to the
+    result: a channel that is lost beside a thousand times larger one hardly counts among the layer's own outputs.
     """
     layers, batches = _candidates(work), batches[:_SAMPLES]
     if len(layers) > _LAYERS:
@@ -57,8 +57,7 @@ def layer_errors(work: Quantizer, batches: Sequence[NDArray[np.float32]]) -> tup
     found = []
     for name, node in layers.items():
         disturbed = Running(work.alone(node))
-        shares = [_share(disturbed.answer(batch), answer) for batch, answer in zip(batches, expected, strict=True)]
-        found.append(LayerError(name=name, error=float(np.mean(shares))))
+        found.append(LayerError(name=name, error=share([disturbed.answer(batch) for batch in batches], expected)))
     return tuple(sorted(found, key=lambda one: -one.error))
 
 
@@ -68,14 +67,6 @@ def _candidates(work: Quantizer) -> dict[str, Node]:
         for name, node in work.graph.layer_names().items()
         if node.kind not in _PASSING and work.graph.activations(node) and work.can(node)
     }
-
-
-def _share(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    found, expected = found.astype(np.float64), expected.astype(np.float64)
-    noise, signal = found - found.mean() - expected + expected.mean(), expected - expected.mean()
-    power = float((signal**2).sum())
-    disturbed = float((noise**2).sum())
-    return min(disturbed / power, 1.0) if power > 0 else float(disturbed > 0)
 
 
 # ── large models ───────────────────────────────────────────────────────────────────────────────────────────────────
