@@ -165,7 +165,7 @@ def test_a_damaged_cache_is_said_and_changes_nothing(given: Request, tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"protocol": Protocol(rounds=3)}, "another --rounds"),
+        ({"protocol": Protocol(rounds=3)}, r"another --rounds \(where it is not given, --effort sets it\)"),
         ({"threads": 2}, "another --threads"),
         ({"seed": 5, "recipes": RECIPES[:2]}, "another --recipe, --seed"),
         ({"target": replace(TARGET, budget=replace(TARGET.budget, max_drop=0.02))}, "another --max-drop"),
