@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edge_opt.types import Interval
 
+LEAST_CONFIDENCE = 0.75  # of a speed-up, reached by three rounds: fewer say nothing
 RESAMPLES = 10_000
 MOST_SAMPLES = 10_000_000  # beyond this, "evaluate on more samples" is no advice
 

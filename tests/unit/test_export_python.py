@@ -125,7 +125,7 @@ def test_the_requirements_pin_the_runtime_that_was_measured(bundle: Path) -> Non
 
 def test_the_readme_says_what_it_is_and_holds_no_open_placeholder(bundle: Path) -> None:
     text = (bundle / "README.md").read_text(encoding="utf-8")
-    assert "certified at 1.00 pp on 10,000 test images: drop 0.10 pp (90% interval -0.05 … 0.26)" in text
+    assert "certified at 1.00 pp on 10,000 test images: a drop of 0.10 points (90% interval -0.05 … 0.26)" in text
     assert "The certification split was looked at once" in text
     assert "Apache License 2.0" in text
     assert "$" not in text

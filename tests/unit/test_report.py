@@ -61,6 +61,74 @@ def test_a_run_whose_baseline_is_best_says_so() -> None:
     golden("report_baseline_best.txt", render(baseline_best(), "text"))
 
 
+def test_a_faster_one_of_two_rounds_is_marked_and_the_conclusion_says_what_rounds_lack() -> None:
+    text = render(in_few_rounds(2), "text")
+    assert "≈ 1.48x ± 0.35" in text
+    assert "the baseline itself: 2 rounds cannot show that dynamic_int8/tflite/litert is faster" in text
+    assert "fewer than three rounds" in text
+    assert "holds 1" not in text
+
+
+def test_a_speed_up_of_one_round_has_no_spread() -> None:
+    report = in_few_rounds(1)
+    assert "≈ 1.48x |" in render(report, "text")
+    assert ": 1 round cannot show" in render(report, "text")
+    assert " 1 round in random order" in render(report, "md")
+
+
+def in_few_rounds(count: int) -> types.Report:
+    """A baseline and one that seems faster, timed in ``count`` rounds, of which the baseline was handed over."""
+    float32 = some_trials()[0]
+    assert isinstance(float32.measured, types.Measured)
+    half = 0.35 if count > 1 else 0.0
+    speed_up = types.Interval(low=1.48 - half, estimate=1.48, high=1.48 + half, confidence=1 - 2.0 ** (1 - count))
+    timed = a_measured(105_000, speed_up=None)
+    trials = (
+        replace(float32, measured=replace(float32.measured, rounds=float32.measured.rounds[:count])),
+        a_trial("dynamic_int8", measured=replace(timed, rounds=timed.rounds[:count], speed_up=speed_up)),
+    )
+    certificate = replace(baseline_best().certificate, ledger=())
+    return replace(baseline_best(), trials=trials, pareto=(BASELINE,), certificate=certificate)
+
+
+def test_the_conclusion_names_what_the_second_timing_took_back() -> None:
+    again = types.Finding(
+        code="EO307",
+        level="warning",
+        message="'static_int8/tflite/litert' is not handed over: timed again, it is no longer better than the baseline",
+    )
+    text = render(replace(baseline_best(), findings=(again,)), "text")
+    assert "the baseline itself: static_int8/tflite/litert was no longer better when timed again; " in text
+
+
+def test_the_conclusion_says_that_the_test_images_are_too_few_for_any_certificate() -> None:
+    certificate = replace(baseline_best().certificate, ledger=())
+    few = replace(certificate, verdict=replace(certificate.verdict, samples=100))
+    text = render(replace(baseline_best(), certificate=few), "text")
+    assert "the baseline itself: 100 test images are too few to certify anything else at 1.00 pp" in text
+
+
+@pytest.mark.parametrize(
+    ("goal", "why"),
+    [
+        ("balanced", "chosen for its size: balanced weighs twice as fast like half the size; "),
+        ("size", "chosen for its size, which is the goal; "),
+    ],
+)
+def test_why_a_slower_one_is_best_is_said(goal: types.Goal, why: str) -> None:
+    slow = a_trial("dynamic_int8", latency_ns=233_000, speed_up=(0.66, 0.67, 0.69))
+    report = a_report([some_trials()[0], slow], best=slow.id, retimed=None, goal=goal)
+    text = render(report, "text")
+    assert "0.67 times as fast (95% interval 0.66 … 0.69), 233 µs instead of 156 µs" in text
+    assert f"{why}{BASELINE} is faster" in text
+
+
+def test_a_gain_is_no_negative_drop() -> None:
+    certificate = a_certificate(verdict=a_verdict(drop=(-0.0026, -0.0010, 0.0005)))
+    text = render(a_report(certificate=certificate), "text")
+    assert "0.10 points better (90% interval of the drop -0.26 … 0.05)" in text
+
+
 def baseline_best() -> types.Report:
     certificate = a_certificate(
         trial=BASELINE,

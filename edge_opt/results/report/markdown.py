@@ -56,7 +56,7 @@ def _table(report: Report) -> Iterator[str]:
         f"the verdict says whether every limit is kept; the {words.metric(report)} drop, at most {limit}, was counted "
         f"on {samples} {words.samples(report)} of the selection split",
         *([f"in every row: {', '.join(constant)}"] if constant else []),
-        *([tables.EVEN_MEANS] if tables.has_even(columns) else []),
+        *tables.legend(report, columns),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from edge_opt import units
+from edge_opt import stats, units
 from edge_opt.inputs import preprocess
 from edge_opt.results.report import tables, words
-from edge_opt.types import ArrayPreprocessing, Contract, Measured, NotTimed, Report, Trial
+from edge_opt.types import ArrayPreprocessing, Contract, Interval, Measured, NotTimed, Report, Trial
 
 VECTOR_SETS = (
     "avx",
@@ -94,11 +94,11 @@ def measured(report: Report) -> Iterator[str]:
     vector = [name for name in where.isa if name.startswith(VECTOR_SETS)]
     isa = f" ({', '.join(vector)})" if vector else ""
     yield (
-        f"Batch 1, one inference at a time, {words.threads(report)}, warm-up left out: {rounds} rounds in random "
-        f"order, every measurement in a fresh process, {samples} samples for each artifact. Latency is the median ± "
-        "half of the interquartile range, beside it the 90th percentile; a sample spans setting the input, the "
-        "inference and reading the output. The speed-up is the median of the ratios round by round, with an interval "
-        "from resampling the rounds."
+        f"Batch 1, one inference at a time, {words.threads(report)}, warm-up left out: {rounds} "
+        f"{'round' if rounds == '1' else 'rounds'} in random order, every measurement in a fresh process, {samples} "
+        "samples for each artifact. Latency is the median ± half of the interquartile range, beside it the 90th "
+        "percentile; a sample spans setting the input, the inference and reading the output. The speed-up "
+        "is the median of the ratios round by round, with an interval from resampling the rounds."
     )
     yield ""
     ram = units.format_bytes(where.ram_bytes)
@@ -166,7 +166,7 @@ def reading(report: Report) -> Iterator[str]:
     """What the numbers of this run do and do not say."""
     machine = escape(words.machine(report))
     yield f"- Times hold for {machine}, {words.threads(report)}. Elsewhere another recipe may win: measure there."
-    slower = [trial for trial, one in _timed(report) if one.speed_up and one.speed_up.high < 1]
+    slower = [trial for trial, one in _timed(report) if _slower(one.speed_up)]
     if slower:
         verb = "is" if len(slower) == 1 else "are"
         yield f"- Smaller is not faster: {_listed(slower)} {verb} slower here than the baseline."
@@ -197,6 +197,10 @@ def reproduce(report: Report) -> Iterator[str]:
 
 def _timed(report: Report) -> list[tuple[Trial, Measured]]:
     return [(trial, trial.measured) for trial in tables.ordered(report) if isinstance(trial.measured, Measured)]
+
+
+def _slower(speed_up: Interval | None) -> bool:
+    return speed_up is not None and speed_up.high < 1 and speed_up.confidence >= stats.LEAST_CONFIDENCE
 
 
 def _span(*counts: int) -> str:

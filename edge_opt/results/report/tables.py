@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_opt import units
+from edge_opt import stats, units
 from edge_opt.results.report import words
 from edge_opt.types import Interval, Measured, Report, Trial
 
@@ -16,6 +16,7 @@ NONE = "-"
 BEST = "*"
 EVEN = "≈"
 EVEN_MEANS = f"{EVEN} the interval of the speed-up holds 1: neither faster nor slower has been shown"
+FEW_MEANS = f"{EVEN} fewer than three rounds: neither faster nor slower has been shown"
 ASYMMETRY = 0.2  # halves of an interval that differ by more than this part of the larger are both written
 VERDICTS = {"pass": "pass", "fail": "FAIL", "unclear": "unclear"}
 
@@ -113,6 +114,15 @@ def has_even(table: Sequence[Column]) -> bool:
     return any(cell.startswith(EVEN) for column in table for cell in column.cells)
 
 
+def legend(report: Report, table: Sequence[Column]) -> tuple[str, ...]:
+    """What the mark of a speed-up means, where one in the table bears it."""
+    if not has_even(table):
+        return ()
+    timed = (trial.measured for trial in report.trials if isinstance(trial.measured, Measured))
+    few = any(one.speed_up is not None and one.speed_up.confidence < stats.LEAST_CONFIDENCE for one in timed)
+    return (FEW_MEANS if few else EVEN_MEANS,)
+
+
 def change(drop: Interval) -> str:
     """The change of a score against the baseline, in percent points: ``-0.34 ± 0.40``, uneven ``-0.34 -0.52/+0.40``."""
     below, above = drop.high - drop.estimate, drop.estimate - drop.low
@@ -123,12 +133,19 @@ def change(drop: Interval) -> str:
 
 
 def speed_up(interval: Interval, *, detailed: bool = True) -> str:
-    """``2.80x ± 0.04``, uneven ``1.69x 1.64…3.27``; ``≈`` before it where it may be none, ``slower`` after a loss."""
+    """``2.80x ± 0.04``, uneven ``1.69x 1.64…3.27``; ``≈`` before it where it may be none, ``slower`` after a loss.
+
+    Of one round, which has no interval, ``≈ 1.26x``.
+    """
+    if interval.confidence <= 0:
+        return f"{EVEN} {units.format_ratio(interval.estimate)}"
     below, above = interval.estimate - interval.low, interval.high - interval.estimate
     ratio = units.format_ratio(interval.estimate, max(below, above))
     if not _even(below, above):
         low, high = (units.format_ratio(bound).removesuffix("x") for bound in (interval.low, interval.high))
         ratio = f"{units.format_ratio(interval.estimate)} {low}…{high}"
+    if interval.confidence < stats.LEAST_CONFIDENCE:
+        return f"{EVEN} {ratio}"
     if interval.high < 1:
         return f"{ratio if detailed else units.format_ratio(interval.estimate)} slower"
     return ratio if interval.low > 1 else f"{EVEN} {ratio}"

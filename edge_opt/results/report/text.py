@@ -14,10 +14,9 @@ SEPARATOR = " · "
 def text(report: Report) -> str:
     """The whole text, without colours."""
     columns, constant = tables.columns(report)
-    legend = [tables.EVEN_MEANS] if tables.has_even(columns) else []
     blocks = [
         [*wrapped((*_header(report), *constant))],
-        [*tables.draw(columns), *legend],
+        [*tables.draw(columns), *tables.legend(report, columns)],
         [*ladder.text(report)],
         [*_broken(report)],
         [*_findings(report)],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from edge_opt import stats, units
+from edge_opt.results.report import reasons
 from edge_opt.types import Artifact, Finding, Interval, Measured, NotTimed, Preprocessing, Report, Trial
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2}
@@ -81,21 +82,24 @@ def findings(report: Report) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda one: _LEVELS[one.level]))
 
 
-def within(interval: Interval) -> str:
-    """``90% interval -0.05 … 0.26``, of fractions, in percent points."""
-    low, high = (units.format_pp(bound, unit=False) for bound in (interval.low, interval.high))
-    return f"{units.format_confidence(interval.confidence)} interval {low} … {high}"
-
-
 def faster(interval: Interval, *, bounds: bool = True) -> str:
-    """``3.11x faster``, slower, or that it cannot be told; with ``(95% interval of the ratio 3.08x … 3.14x)``."""
+    """``3.11x faster``, ``0.67 times as fast``, or that it cannot be told; with ``(95% interval of the ratio …)``."""
+    if interval.confidence <= 0:
+        return f"about {_times(interval.estimate)} times as fast (timed once: there is no interval)"
+    if interval.high < 1:
+        low, high = _times(interval.low), _times(interval.high)
+        said = f" ({units.format_confidence(interval.confidence)} interval {low} … {high})" if bounds else ""
+        return f"{_times(interval.estimate)} times as fast{said}"
     low, high = units.format_ratio(interval.low), units.format_ratio(interval.high)
     said = f" ({units.format_confidence(interval.confidence)} interval of the ratio {low} … {high})" if bounds else ""
     if interval.low > 1:
         return f"{units.format_ratio(interval.estimate)} faster{said}"
-    if interval.high < 1:
-        return f"{units.format_ratio(1 / interval.estimate)} slower{said}"
     return f"no measurable difference{said}"
+
+
+def _times(ratio: float) -> str:
+    """The ratio without its x: ``0.67``."""
+    return units.format_ratio(ratio).removesuffix("x")
 
 
 def smaller(artifact: Artifact, baseline: Artifact) -> str:
@@ -112,7 +116,7 @@ def best(report: Report) -> str:
     """What the best one is against the baseline, in latency and size."""
     chosen, baseline = trial(report, report.best), trial(report, report.baseline)
     if chosen.id == baseline.id:
-        return "the baseline itself, as nothing that was tried has been shown to beat it within the limits"
+        return reasons.for_baseline(report)
     size = smaller(chosen.artifact, baseline.artifact)
     if not isinstance(chosen.measured, Measured) or not isinstance(baseline.measured, Measured):
         return f"{size}, not timed"
@@ -122,7 +126,7 @@ def best(report: Report) -> str:
         times = (stats.median(report.retimed.best_ns), stats.median(report.retimed.baseline_ns))
     after, before = (units.format_duration(ns) for ns in times)
     ratio = faster(speed_up, bounds=report.retimed is None) if speed_up else "not compared in time"
-    return f"{ratio}, {after} instead of {before}; {size}"
+    return "; ".join((f"{ratio}, {after} instead of {before}", size, *reasons.for_slower(report, speed_up)))
 
 
 def certificate(report: Report) -> str:
@@ -136,13 +140,19 @@ def certificate(report: Report) -> str:
     said = {"pass": "certified", "fail": "NOT certified, it fails", "unclear": "NOT certified, it cannot be told"}[
         found.status
     ]
-    drop = f"{_drop(report)} {units.format_pp(verdict.drop.estimate)} ({within(verdict.drop)})"
-    return f"{said} at {limit} on {looked_at}: {drop}{decide(report, verdict.samples_to_decide)}"
+    return f"{said} at {limit} on {looked_at}: {_drop(report)}{decide(report, verdict.samples_to_decide)}"
 
 
 def _drop(report: Report) -> str:
-    """What the verdict is about: a ``drop`` is one of the accuracy where nothing else is said."""
-    return "drop" if metric(report) == "top1" else f"drop of {metric(report)}"
+    """``a drop of 0.10 points (90% interval -0.05 … 0.26)``, or ``0.10 points better``; of the accuracy, if unsaid."""
+    drop = report.certificate.verdict.drop
+    points = units.format_pp(abs(drop.estimate), unit=False)
+    whose = "" if metric(report) == "top1" else f"{metric(report)} "
+    interval = f"{units.format_confidence(drop.confidence)} interval"
+    low, high = (units.format_pp(bound, unit=False) for bound in (drop.low, drop.high))
+    if units.format_pp(drop.estimate, unit=False).startswith("-"):
+        return f"{whose}{points} points better ({interval} of the drop {low} … {high})"
+    return f"a {whose}drop of {points} points ({interval} {low} … {high})"
 
 
 def decide(report: Report, count: int | None) -> str:
@@ -180,5 +190,5 @@ def original(report: Report) -> str:
     accuracy = report.original.accuracy
     looked_at = f"{units.format_count(len(accuracy.scores))} {samples(report)} of the {accuracy.split} split"
     if not report.data.labelled:
-        return f"without labels, what {report.model.framework} itself answers on {looked_at} is the reference"
+        return f"without labels, what the model itself answers on {looked_at} is the reference"
     return f"{report.model.framework} itself: top1 {units.format_percent(accuracy.value)} on {looked_at}"
