@@ -40,7 +40,7 @@ def contract_of(
     """
     written = written_for(data)
     if written:
-        preprocess.check(written, spec)
+        preprocess.check(written, spec, preprocess.contract_path(data.path))
         return written, ()
     few = samples.take(_spread(samples.labels, _FIRST_SAMPLES))
     likely = likely_for(data, spec, few)

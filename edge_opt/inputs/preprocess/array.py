@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,17 +105,26 @@ def _shape(spec: TensorSpec, stored: tuple[int, ...]) -> tuple[int, ...]:
     return known
 
 
-def check(contract: ArrayPreprocessing, spec: TensorSpec) -> None:
-    """Nothing; raises DataError where ``contract`` makes samples of another shape than the input ``spec`` takes."""
+def check(contract: ArrayPreprocessing, spec: TensorSpec, path: Path | None = None) -> None:
+    """Nothing; raises DataError where ``contract`` makes samples of another shape than the input ``spec`` takes.
+
+    ``path`` is the file that holds the contract.
+    """
     taken = spec.shape[1:]
     if len(contract.shape) == len(taken) and all(
         want in (None, have) for have, want in zip(contract.shape, taken, strict=True)
     ):
         return
     wanted = " x ".join("any" if size is None else str(size) for size in taken)
-    raise DataError(
-        f"the preprocessing contract makes samples of {_shown(contract.shape)}, but the model takes {wanted}",
-        "correct shape in the contract, or write a new one with 'edge-opt init'",
+    raise misfit(f"samples of {_shown(contract.shape)}", wanted, path)
+
+
+def misfit(made: str, wanted: str, path: Path | None) -> DataError:
+    """The error for a contract, in the file ``path``, that makes something else than the model takes."""
+    whose = f"'{path}' was written for another model: it" if path else "the preprocessing contract"
+    return DataError(
+        f"{whose} makes {made}, but the model takes {wanted}",
+        "delete it, or give the data that this model was trained on",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from edge_opt.errors import DataError
@@ -75,18 +76,18 @@ def likely(spec: TensorSpec, samples: Samples) -> tuple[Preprocessing, ...]:
     )
 
 
-def check(contract: Contract, spec: TensorSpec) -> None:
-    """Nothing; raises DataError where ``contract`` makes samples of another shape than the input ``spec`` takes."""
+def check(contract: Contract, spec: TensorSpec, path: Path | None = None) -> None:
+    """Nothing; raises DataError where ``contract`` makes samples of another shape than the input ``spec`` takes.
+
+    ``path`` is the file that holds the contract.
+    """
     if isinstance(contract, ArrayPreprocessing):
-        array.check(contract, spec)
+        array.check(contract, spec, path)
         return
     made, taken = shape(contract), spec.shape[1:]
     if len(made) != len(taken) or any(want not in (None, have) for have, want in zip(made, taken, strict=True)):
         wanted = " x ".join("any" if size is None else str(size) for size in taken)
-        raise DataError(
-            f"the preprocessing contract makes pictures of {' x '.join(map(str, made))}, but the model takes {wanted}",
-            "correct height, width, color and layout in the contract, or write a new one with 'edge-opt init'",
-        )
+        raise array.misfit(f"pictures of {' x '.join(map(str, made))}", wanted, path)
 
 
 def describe(contract: Contract) -> str:
