@@ -199,6 +199,30 @@ CONTRACTS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("t.txt", "'t.txt' is no .npy or .npz file"),
+        ("none.npy", "there is no file 'none.npy'"),
+        ("objects.npy", "'objects.npy' is no sample that can be read: it is damaged, or holds Python objects"),
+        ("bad.npz", "'bad.npz' is no sample that can be read: it is damaged, or holds Python objects"),
+    ],
+)
+def test_what_holds_no_sample_is_one_sentence_without_numpys_advice(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "predict.py").write_text(python.template("predict_array.py"), encoding="utf-8")
+    (tmp_path / "runtime.py").write_text("def open(*_): pass\n", encoding="utf-8")
+    bundle = {"model": {"file": "m", "threads": 1, "options": {}}, "preprocessing": {"shape": [2]}}
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+    (tmp_path / "classes.txt").write_text("a\n", encoding="utf-8")
+    (tmp_path / "t.txt").write_text("text", encoding="utf-8")
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 damaged")
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    done = subprocess.run(
+        [sys.executable, "predict.py", name], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr.strip(), done.stdout) == (2, said, "")
+
+
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda one: f"{one.color}-{one.resize}-{one.crop}-{one.layout}")
 @pytest.mark.parametrize("shape", [(28, 28, 1), (31, 20, 1), (61, 9, 3), (20, 45, 3), (9, 61, 1), (5, 7, 3), (8, 8, 3)])
 def test_the_bundle_prepares_arrays_as_they_were_measured(
