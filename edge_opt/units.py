@@ -64,6 +64,8 @@ def parse_seconds(text: str) -> float:
     A latency has other units: there ``40m`` would be a slip for ``40ms``. Raises InputError.
     """
     kind, examples = "time for work", "90s, 10m or 1.5h"
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise InputError(f"'{text}' is not a duration", "write 90s or 10m")
     number, unit = _split(text, kind, examples)
     factor = _WORK.get(unit.lower())
     if factor is None:
@@ -85,7 +87,7 @@ def parse_fraction(text: str) -> float:
     if divisor is None:
         raise _refused(text, kind, examples, unit)
     if not unit and number > LARGEST_BARE_FRACTION:
-        raise InputError(f"'{text}' may be a fraction or percent points", f"write {number:g}pp or {100 * number:g}%")
+        raise InputError(f"'{text}' may be a fraction or percent points", f"write {number:g}pp or {number:g}%")
     if number / divisor > 1:
         raise InputError(f"'{text}' is more than everything", f"a fraction is at most 100%, as {examples}")
     return number / divisor

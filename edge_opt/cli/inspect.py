@@ -23,6 +23,7 @@ from edge_opt.store import dump
 from edge_opt.types import OperatorProfile
 
 _SHOWN = 20  # a screen; few models have more operators that matter
+_PROFILED = "times are taken with the profiler on, which slows: they do not add up to the latency"
 
 Row = Mapping[str, str]
 
@@ -79,7 +80,7 @@ def _page(one: Inspected, whole: bool, rule: bool) -> list[str]:
         lines.append(f"… and {more} more of {units.format_count(len(rows))}{_rest(seen)}: --all shows them")
     shares = ", ".join(f"{name} {units.format_percent(share, digits=1)}" for name, share in per_precision(seen).items())
     if _timed(seen):
-        return [*lines, "", f"time by precision: {shares}"]
+        return [*lines, _PROFILED, "", f"time by precision: {shares}"]
     return [*lines, "", f"operators by precision: {shares}", f"{seen.runtime} has no profiler that tells their times"]
 
 

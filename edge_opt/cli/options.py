@@ -18,7 +18,7 @@ def _counts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int
     """Whole numbers from one on, with commas between them: each once, in the order given."""
     parts = [part.strip() for part in value.split(",")] if value else []
     if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"'{value}' is no list of whole numbers from 1 on: write it like 1,2,4")
+        raise click.BadParameter(f"'{value}' must be whole numbers of at least 1, like 1,2,4")
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 

@@ -25,6 +25,7 @@ class Progress:
         self._began = time.monotonic()
         self._estimate_s = 0.0
         self._width = 0
+        self._told: set[Finding] = set()
 
     def __call__(self, event: Outline | Step | Finding) -> None:
         """Show one event."""
@@ -69,7 +70,9 @@ class Progress:
             for name in outline.candidates:
                 click.echo(f"  {name}", err=True)
         for finding in outline.findings:
-            self.finding(finding)
+            if finding not in self._told:  # every wave has an outline of its own
+                self.finding(finding)
+        self._told.update(outline.findings)
 
     def _step(self, step: Step) -> None:
         if step.stage != self._stage:

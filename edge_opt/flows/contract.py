@@ -31,12 +31,13 @@ def contract_of(
     predict: Predict,
     run: Run,
     watch: Watch,
+    model: Path | None = None,
 ) -> tuple[Contract, tuple[Finding, ...]]:
     """The contract that lies beside the data; else the likely one that the accuracy supports, with a finding.
 
     ``spec`` is the model's input, ``samples`` some of the data. All likely contracts are tried on a few of them, and on
     more those that the few cannot tell apart. Raises DataError where neither can be, and where there are no labels to
-    tell several apart by.
+    tell several apart by: its hint names the file ``model``.
     """
     written = written_for(data)
     if written:
@@ -46,7 +47,7 @@ def contract_of(
     likely = likely_for(data, spec, few)
     if not data.labelled:
         if len(likely) > 1:
-            raise contracts.unguessable(data.path, likely)
+            raise contracts.unguessable(data.path, model, likely)
         return likely[0], (contracts.only(likely[0]),)
     watch(Step(stage="preprocess", what=f"trying {len(likely)} likely contracts", done=0, total=len(likely)))
     late: list[Finding] = []

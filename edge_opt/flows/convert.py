@@ -116,7 +116,7 @@ def _calibration(
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     predict = asking(model.path, executor, allow_code)
-    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch)
+    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch, model.path)
     late: list[Finding] = []
     progress = counting(watch, "preprocess", "calibration")
     path = preprocess.prepare(contract, splits.calibration, run.scratch("calibration.npy"), progress, late.append)

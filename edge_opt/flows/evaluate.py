@@ -59,7 +59,7 @@ def score_artifacts(
     def predict(inputs: Sequence[Path]) -> list[registry.Array]:
         return [evaluate(entries[0], _as_taken(path, taken, run), outputs, device) for path in inputs]
 
-    contract, found = contract_of(data, taken, samples, predict, run, watch)
+    contract, found = contract_of(data, taken, samples, predict, run, watch, entries[0].path)
     specs = [taken, *(_described(entry, device)[0] for entry in entries[1:])]
     tallies = [Tally() for _ in entries]
     late: list[Finding] = []

@@ -116,7 +116,7 @@ def prepare(
     fits = datasets.check_outputs(data, classes_of(model.outputs[0]))
     splits = datasets.split(data, seed)
     predict = asking(model_path, executor, allow_code)
-    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch)
+    contract, found = contract_of(data, model.inputs[0], splits.selection, predict, run, watch, model_path)
     late: list[Finding] = []
     inputs = {
         name: preprocess.prepare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,8 @@ _GOLDEN = 10
 
 def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate) -> tuple[Finding, ...]:
     """Everything the reader of the report should know that is not the verdict of one trial."""
-    few = guard.enough(certificate.verdict.samples, certificate.verdict.limit)
+    certified = certificate.status == "pass" and certificate.trial != bench.baseline.id
+    few = None if certified else guard.enough(certificate.verdict.samples, certificate.verdict.limit)
     return (
         *bench.given.findings(bench.run),
         *plan.absent(bench.request.target),
@@ -44,7 +46,7 @@ def audit(bench: Workbench, trials: Sequence[Trial], best: str) -> tuple[Operato
         seen = _unprofiled(trial, error)
     if isinstance(seen, Finding):
         return None, (seen,)
-    return seen, profiling.findings(seen)
+    return seen, tuple(replace(one, message=f"{trial.id}: {one.message}") for one in profiling.findings(seen))
 
 
 def _profiled(bench: Workbench, trial: Trial) -> OperatorProfile | Finding:

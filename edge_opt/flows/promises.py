@@ -58,9 +58,14 @@ class Promise:
 def read(folder: Path) -> Promise:
     """The promises of the bundle in ``folder``. Raises RunError where it is none, or names files outside of it."""
     path = folder / "bundle.json"
+    if not folder.exists():
+        raise RunError(f"there is no folder '{folder}'", "give the folder 'bundle' of a run, or a copy of it")
     if not path.is_file():
         raise RunError(f"'{folder}' is no bundle of edge-opt", "give the folder 'bundle' of a run, or a copy of it")
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except RunError as error:  # a run would be made again, a copy is copied again
+        raise RunError(error.message, "copy the bundle again from the run that made it") from error
     try:
         if content["schema_version"] != SCHEMA_VERSION:
             raise RunError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb, exp, lgamma, log, log1p
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -113,12 +114,13 @@ def unlabelled(predictions: NDArray[np.int64], classes: Sequence[str], compared:
     return tuple(found)
 
 
-def unguessable(path: Path, likely: Sequence[Contract]) -> DataError:
-    """The error for data without labels and without a contract, where several are ``likely``."""
+def unguessable(path: Path, model: Path | None, likely: Sequence[Contract]) -> DataError:
+    """The error for data without labels and without a contract, where several are ``likely`` for ``model``."""
+    given = f"{quote(str(path))} {quote(str(model)) if model else 'MODEL'}"
     return DataError(
         f"'{path}' has neither labels nor a preprocessing contract, and {len(likely)} are likely, "
-        f"as '{describe(likely[0])}' and '{describe(likely[1])}'",
-        "run 'edge-opt init DATA MODEL', correct the file that it writes to what was done in training, and go on",
+        f"such as '{describe(likely[0])}' and '{describe(likely[1])}'",
+        f"run 'edge-opt init {given}', correct the file that it writes to what was done in training, and go on",
     )
 
 

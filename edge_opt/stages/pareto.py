@@ -14,7 +14,6 @@ from edge_opt import stats, units
 from edge_opt.types import Budget, Finding, Goal, Interval, Measured, NotTimed, Trial
 
 LIMIT_CONFIDENCE = 0.90  # two-sided: the upper bound is a one-sided 95 % bound
-LEAST_CONFIDENCE = 0.75  # of a speed-up, reached by three rounds: fewer say nothing
 NO_LIMITS = Budget()
 _KEPT, _UNTOLD, _BROKEN = 0, 1, 2  # what became of a budget, the best first
 
@@ -92,7 +91,7 @@ def _gain(trial: Trial, baseline: Trial, goal: Goal) -> Interval:
     if goal == "size":
         return Interval(low=smaller, estimate=smaller, high=smaller)
     speed_up = trial.measured.speed_up if isinstance(trial.measured, Measured) else None
-    if speed_up is None or speed_up.confidence < LEAST_CONFIDENCE:
+    if speed_up is None or speed_up.confidence < stats.LEAST_CONFIDENCE:
         return Interval(low=0.0, estimate=0.0, high=0.0)
     if goal == "latency":
         return speed_up

@@ -116,7 +116,7 @@ def _islands(profile: OperatorProfile) -> Finding | None:
         code="EO402",
         level="info",
         message=f"a quantized artifact computes {_listed(islands, profile)} in float{part}",
-        hint="where that was not meant, try the other variant or another range method: quantized, they may be faster",
+        hint="some floats are meant, as between the layers of dynamic_int8; else try another recipe or format",
     )
 
 
@@ -160,7 +160,7 @@ def _off_delegate(profile: OperatorProfile) -> Finding | None:
         code="EO405",
         level="warning" if heavy else "info",
         message=f"XNNPACK left {count} to LiteRT's own, slower kernels: {_listed(heavy or off, profile)}",
-        hint="take a recipe that the delegate knows: float32, static_int8 and dynamic_int8 mostly are",
+        hint="it has no kernels for these operators in this precision: compare with float32, or with another format",
     )
 
 

@@ -55,7 +55,7 @@ def test_a_model_at_chance_is_doubted_and_a_good_one_is_not() -> None:
     doubted = doubt(right(104, of=300), labels)
     assert doubted is not None
     assert (doubted.code, doubted.level) == ("EO115", "error")
-    assert "34.67% of 300 pictures" in doubted.message
+    assert "34.67% of 300 samples" in doubted.message
     assert doubt(right(150, of=300), labels) is None
 
 

@@ -56,7 +56,7 @@ def test_the_table_shows_the_heaviest_first_and_the_time_by_precision(
 ) -> None:
     result = run(monkeypatch, FakeDevice(), artifact, "--threads", "2", "-q")
     assert result.exit_code == 0
-    heading, _, titles, first, second, _, sums = result.stdout.splitlines()
+    heading, _, titles, first, second, note, _, sums = result.stdout.splitlines()
     assert heading == f"{artifact} · onnxruntime 1.0 · threads 2 · 100 µs an inference"
     assert [cell.strip() for cell in titles.split("|")[1:-1]] == [
         "operator", "kind", "precision", "placement", "share %", "time"
@@ -64,6 +64,7 @@ def test_the_table_shows_the_heaviest_first_and_the_time_by_precision(
     assert [cell.strip() for cell in first.split("|")[1:-1]] == ["conv", "Conv", "float32", "CPU", "90.0", "90 µs"]
     assert "scores" in second
     assert sums == "time by precision: float32 100.0%"
+    assert "do not add up to the latency" in note
 
 
 def test_of_many_operators_the_heaviest_twenty_are_shown_unless_all_are_asked_for(

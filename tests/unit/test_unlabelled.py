@@ -56,8 +56,8 @@ def test_without_a_contract_several_likely_ones_are_an_error_and_one_is_taken(da
     assert found.validation is not None
     with temporary() as run:
         with pytest.raises(DataError, match="has neither labels nor a preprocessing contract") as caught:
-            contract_of(found, stack.INPUT, found.validation, lambda _: [], run, lambda _: None)
-        assert "edge-opt init DATA MODEL" in caught.value.hint
+            contract_of(found, stack.INPUT, found.validation, lambda _: [], run, lambda _: None, Path("m.keras"))
+        assert f"edge-opt init {found.path} m.keras" in caught.value.hint
         whole = TensorSpec(name="x", shape=(None, 8, 8, 1), dtype="uint8", layout="NHWC")
         _, findings = contract_of(found, whole, found.validation, lambda _: [], run, lambda _: None)
     assert [finding.code for finding in findings] == ["EO123"]
