@@ -103,7 +103,7 @@ def parse_share(text: str) -> float:
     if unit not in ("%", ""):
         raise _refused(text, kind, examples, unit)
     if not unit and number > 1:
-        raise InputError(f"'{text}' may be a share or percent", f"write {number:g}% or {100 * number:g}%")
+        raise InputError(f"'{text}' may be a share or percent", f"write {number:g}% or {number / 100:g}")
     return number / 100 if unit else number
 
 

@@ -164,16 +164,19 @@ def _explain(
 ) -> tuple[Finding, ...]:
     if status == "pass":
         return ()
-    seen = (
-        f"{units.format_pp(drop.estimate)} ({units.format_confidence(drop.confidence)} interval "
-        f"{units.format_pp(drop.low, unit=False)} … {units.format_pp(drop.high, unit=False)})"
-    )
+    interval = f"{units.format_confidence(drop.confidence)} interval"
+    bounds = f"{units.format_pp(drop.low, unit=False)} … {units.format_pp(drop.high, unit=False)}"
+    seen = f"the {metric} drop of {units.format_pp(drop.estimate)} ({interval} {bounds})"
+    if drop.estimate < 0:  # a drop of less than nothing is a riddle
+        gain = f"{units.format_pp(-drop.estimate, unit=False)} points better"
+        seen = f"the {metric} drop, here {gain} ({interval} of the drop {bounds}),"
     if status == "fail":
         return (
             Finding(
                 code="EO200",
                 level="error",
-                message=f"{metric} drop {seen} is over the limit of {units.format_pp(limit)}",
+                message=f"{metric} drop {units.format_pp(drop.estimate)} ({interval} {bounds}) is over the limit of "
+                f"{units.format_pp(limit)}",
                 hint="a recipe that computes in higher precision, as float16 or dynamic_int8, loses less",
             ),
         )
@@ -181,7 +184,7 @@ def _explain(
         Finding(
             code="EO201",
             level="warning",
-            message=f"cannot tell whether the {metric} drop of {seen} is within the limit of "
+            message=f"cannot tell whether {seen} is within the limit of "
             f"{units.format_pp(limit)} from {units.format_count(samples)} samples",
             hint=f"evaluate on about {_about(needed)} samples"
             if needed

@@ -89,9 +89,7 @@ def test_samples_of_another_size_than_the_input_are_refused() -> None:
     preprocess.check(ArrayPreprocessing(shape=(49, 3, 1)), SPEC)
     with pytest.raises(DataError, match="makes samples of 49 x 3, but the model takes 49 x 3 x 1"):
         preprocess.check(ArrayPreprocessing(shape=(49, 3)), SPEC)
-    with pytest.raises(
-        DataError, match="was written for another model: it makes samples"
-    ) as seen:
+    with pytest.raises(DataError, match="was written for another model: it makes samples") as seen:
         preprocess.check(ArrayPreprocessing(shape=(49, 3)), SPEC, Path("x.preprocessing.toml"))
     assert seen.value.hint == "delete it, or give the data that this model was trained on"
 

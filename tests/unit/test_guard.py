@@ -12,7 +12,7 @@ import pytest
 from edge_opt.errors import InputError
 from edge_opt.stages import evaluate, guard
 from edge_opt.types import Accuracy
-from tests.samples import a_recipe, an_accuracy
+from tests.samples import a_recipe, an_accuracy, changed
 
 
 def scored(*scores: int) -> Accuracy:
@@ -85,6 +85,14 @@ def test_two_models_without_samples_are_not_compared_either() -> None:
     nothing = replace(an_accuracy(0), scores=(), predictions=())
     with pytest.raises(InputError, match="same samples"):
         guard.judge(nothing, nothing, 0.01)
+
+
+def test_a_gain_that_cannot_be_told_is_no_negative_drop() -> None:
+    before = an_accuracy(1_321)
+    verdict = guard.judge(before, changed(before, lost=70, gained=72), 0.01)
+    assert verdict.status == "unclear"
+    assert "the top1 drop, here 0.13 points better" in verdict.findings[0].message
+    assert "(90% interval of the drop -" in verdict.findings[0].message
 
 
 def test_too_few_samples_are_told_before_the_work_starts() -> None:

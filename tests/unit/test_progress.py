@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from edge_opt.cli.progress import Progress
-from edge_opt.types import Outline, Step
+from edge_opt.types import Finding, Outline, Step
 
 PLAN = Outline(
     candidates=("float32/tflite/litert", "static_int8/onnx/onnxruntime/u8s8", "static_int8/tflite/litert"),
@@ -21,6 +22,14 @@ def test_the_plan_names_its_recipes_once_each(capsys: pytest.CaptureFixture[str]
     with Progress() as watch:
         watch(PLAN)
     assert "plan: 3 candidates of float32, static_int8; about" in capsys.readouterr().err
+
+
+def test_what_the_plan_of_every_wave_says_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    doubt = Finding(code="EO202", level="warning", message="too few", hint="bring more")
+    with Progress() as watch:
+        watch(replace(PLAN, findings=(doubt,)))
+        watch(replace(PLAN, seconds=10, findings=(doubt,)))
+    assert capsys.readouterr().err.count("too few") == 1
 
 
 def test_one_job_is_named_and_several_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

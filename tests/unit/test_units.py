@@ -71,6 +71,18 @@ def test_what_is_no_share_is_refused_with_what_to_write(text: str) -> None:
     assert "%" in refused.value.hint
 
 
+def test_a_time_for_work_that_is_none_is_refused_with_an_example() -> None:
+    with pytest.raises(InputError, match="'soon' is not a duration") as refused:
+        units.parse_seconds("soon")
+    assert refused.value.hint == "write 90s or 10m"
+
+
+def test_what_a_bare_number_may_mean_is_offered_as_it_was_typed() -> None:
+    with pytest.raises(InputError) as refused:
+        units.parse_fraction("1")
+    assert refused.value.hint == "write 1pp or 1%"
+
+
 @pytest.mark.parametrize("text", ["1", "0.5", "3"])
 def test_a_bare_number_that_may_mean_points_is_asked_back(text: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -197,6 +197,18 @@ def test_a_folder_that_is_no_bundle_is_an_error(tmp_path: Path) -> None:
         verified(tmp_path)
 
 
+def test_a_path_that_does_not_exist_and_a_record_that_is_cut_have_hints_of_their_own(
+    bundle: Make, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="there is no folder"):
+        verified(tmp_path / "absent")
+    folder = bundle()
+    (folder / "bundle.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RunError, match="is not valid JSON") as refused:
+        verified(folder)
+    assert "copy the bundle again" in refused.value.hint
+
+
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../escape", "..\\escape"])
 def test_a_bundle_that_names_files_outside_of_it_is_refused(bundle: Make, name: str) -> None:
     folder = bundle()

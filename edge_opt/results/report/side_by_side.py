@@ -96,7 +96,7 @@ def _shown(comparison: Comparison, rows: Sequence[Row], *, rule: bool, width: in
             kept = [column for column in kept if not column.title.startswith(title)]
     notes = [
         f"{BEST} the best of its run" if any(row.best for row in rows) else "",
-        tables.EVEN_MEANS if tables.has_even(kept) else "",
+        tables.even_means(row.speed_up for row in rows) if tables.has_even(kept) else "",
         f"left out for the width: {', '.join(left_out)}; --format csv has everything" if left_out else "",
         f"{len(comparison.rows) - len(rows)} trials that another one beats are not shown: --all shows them"
         if len(rows) < len(comparison.rows)

@@ -5,7 +5,7 @@ A column that says the same in every row is no column: it goes to the header of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_opt import stats, units
@@ -16,7 +16,9 @@ NONE = "-"
 BEST = "*"
 EVEN = "≈"
 EVEN_MEANS = f"{EVEN} the interval of the speed-up holds 1: neither faster nor slower has been shown"
-FEW_MEANS = f"{EVEN} fewer than three rounds: neither faster nor slower has been shown"
+FEW_MEANS = (
+    f"{EVEN} timed in fewer than three rounds, or the interval holds 1: neither faster nor slower has been shown"
+)
 ASYMMETRY = 0.2  # halves of an interval that differ by more than this part of the larger are both written
 VERDICTS = {"pass": "pass", "fail": "FAIL", "unclear": "unclear"}
 
@@ -119,8 +121,13 @@ def legend(report: Report, table: Sequence[Column]) -> tuple[str, ...]:
     if not has_even(table):
         return ()
     timed = (trial.measured for trial in report.trials if isinstance(trial.measured, Measured))
-    few = any(one.speed_up is not None and one.speed_up.confidence < stats.LEAST_CONFIDENCE for one in timed)
-    return (FEW_MEANS if few else EVEN_MEANS,)
+    return (even_means(one.speed_up for one in timed),)
+
+
+def even_means(speed_ups: Iterable[Interval | None]) -> str:
+    """What the mark says beside these speed-ups."""
+    few = any(one is not None and one.confidence < stats.LEAST_CONFIDENCE for one in speed_ups)
+    return FEW_MEANS if few else EVEN_MEANS
 
 
 def change(drop: Interval) -> str:
