@@ -38,7 +38,7 @@ formats = ["tflite", "openvino"]
 runtimes = ["litert", "openvino"]
 threads = [1]
 """
-ASKED = ("-r", "float32", "-r", "static_int8", "--rounds", "6", "--seed", "0")
+ASKED = ("-r", "float32", "-r", "static_int8", "--rounds", "4", "--seed", "0")
 # A worker reads its job from a file on stdin, which can be looked at without taking it.
 COUNTING = """\
 import json, os, sys
@@ -53,7 +53,15 @@ if log:
             file.write(kind + "\\n")
 """
 # Which processes a finished job of the journal took, by the first word of its key.
-PROCESSES = {"export": "call", "load": "predict", "evaluate": "predict", "wave": "time", "pair": "pair"}
+PROCESSES = {
+    "export": "call",
+    "load": "predict",
+    "evaluate": "predict",
+    "wave": "time",
+    "pair": "pair",
+    "profile": "profile",
+}
+CLOCK = "seconds"  # no job: how long the sessions took, written anew after every wave
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,8 @@ def keys(run: Path) -> list[str]:
     """The finished jobs in the journal of ``run``, in the order in which they ended."""
     journal = run / "jobs.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
-    return [json.loads(line)["key"] for line in lines[1:] if line.endswith(b"\n")]
+    found = [json.loads(line)["key"] for line in lines[1:] if line.endswith(b"\n")]
+    return [key for key in found if key != CLOCK]
 
 
 def outcome(run: Path) -> dict[str, Any]:
