@@ -42,6 +42,7 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        logging.getLogger("edge_opt").setLevel(logging.NOTSET)
         self._clear()
 
     def finding(self, finding: Finding) -> None:

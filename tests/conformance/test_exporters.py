@@ -178,7 +178,11 @@ def test_a_folder_that_holds_no_model_is_an_error_of_ours(name: str, tmp_path: P
     (tmp_path / "empty").mkdir()
     with pytest.raises(EdgeOptError):
         registry.load("exporters", name).export(
-            tmp_path / "empty", Quantization(), "", np.zeros((1, 2), np.float32), tmp_path
+            Source(kind="saved_model", path=tmp_path / "empty"),
+            Quantization(),
+            "",
+            np.zeros((1, 2), np.float32),
+            tmp_path,
         )
 
 
