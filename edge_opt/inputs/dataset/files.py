@@ -25,10 +25,13 @@ _AT_ONCE = 256  # files that wait for a thread to look at them
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One file with its label as it was written; all labels are "" where there are none."""
+    """One file with its label as it was written; all labels are "" where there are none.
+
+    ``path`` is text: there is one for every picture, and a Path takes ten times the memory.
+    """
 
     split: Split
-    path: Path
+    path: str
     label: str
 
 
@@ -46,7 +49,7 @@ def dataset(
     good = [i for i, each in enumerate(inspected) if not each.fault]
     found = list(findings)
     if len(good) < len(rows):
-        faults = [(row.path, each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
+        faults = [(Path(row.path), each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
         found.append(_broken(root, faults, len(rows)))
     if labelled:
         _check_classes(path, rows, good)
@@ -94,12 +97,12 @@ def _classes(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(sorted(present))
 
 
-def _inspect(paths: Sequence[Path], progress: Progress | None) -> list[pictures.Inspected]:
+def _inspect(paths: Sequence[str], progress: Progress | None) -> list[pictures.Inspected]:
     pictures.image_module()
     found: list[pictures.Inspected] = []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(paths), _AT_ONCE):
-            for each in pool.map(pictures.inspect, paths[start : start + _AT_ONCE]):
+            for each in pool.map(pictures.inspect, map(Path, paths[start : start + _AT_ONCE])):
                 found.append(each)
                 if progress is not None:
                     progress(len(found), len(paths))
@@ -139,7 +142,7 @@ def _sha256(root: Path, classes: Sequence[str], parts: dict[str, FileSamples]) -
     lines = []
     for split, samples in parts.items():
         for path, label, each in zip(samples.paths, samples.labels, samples.inspected, strict=True):
-            lines.append(f"{split}\0{short_name(root, path)}\0{label}\0{each.sha256.hex()}\n")
+            lines.append(f"{split}\0{short_name(root, Path(path))}\0{label}\0{each.sha256.hex()}\n")
     for line in sorted(lines):
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()

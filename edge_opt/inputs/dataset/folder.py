@@ -31,7 +31,7 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     if _unlabelled(path, tops, split_tops):
         _refuse_twice(path, split_tops)
         for top, split in split_tops.items() or ((path, "train"),):
-            rows += [files.Row(split, picture, "") for picture in sorted(_loose(top))]
+            rows += [files.Row(split, str(picture), "") for picture in sorted(_loose(top))]
     elif any(split in ("train", "test") and _folders(top) for top, split in split_tops.items()):
         _refuse_twice(path, split_tops)
         ignored += [top for top in tops if top not in split_tops]
@@ -97,14 +97,17 @@ def _classes(root: Path, top: Path, split: Split, ignored: list[Path]) -> list[f
     return rows
 
 
-def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    pictures: list[Path] = []
+def _pictures(folder: Path) -> tuple[list[str], list[Path]]:
+    pictures: list[str] = []
     others: list[Path] = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini"):
-                (pictures if name.lower().endswith(ENDINGS) else others).append(Path(where, name))
+                if name.lower().endswith(ENDINGS):
+                    pictures.append(os.path.join(where, name))
+                else:
+                    others.append(Path(where, name))
     return pictures, others
 
 

@@ -87,7 +87,7 @@ class FileSamples:
     """Picture files, decoded one at a time and only when asked; ``root`` is left out of their names."""
 
     root: Path
-    paths: tuple[Path, ...]
+    paths: tuple[str, ...]
     labels: Labels
     inspected: tuple[pictures.Inspected, ...]
 
@@ -96,7 +96,7 @@ class FileSamples:
 
     def image(self, i: int) -> NDArray[Any]:
         """Picture ``i``, ``(h, w, c)`` uint8. Raises DataError where it cannot be decoded any more."""
-        return pictures.read(self.paths[i])
+        return pictures.read(Path(self.paths[i]))
 
     def take(self, indices: Indices) -> FileSamples:
         """The samples at ``indices``, in that order."""
@@ -110,7 +110,7 @@ class FileSamples:
 
     def name(self, i: int) -> str:
         """The file, as seen from the data set."""
-        return short_name(self.root, self.paths[i])
+        return short_name(self.root, Path(self.paths[i]))
 
     def hashes(self) -> tuple[bytes, ...]:
         """The hash of every picture, taken when it was inspected."""

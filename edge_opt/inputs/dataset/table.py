@@ -34,7 +34,7 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
             )
         file = _file(path.parent, name)
         if file.is_file():
-            rows.append(files.Row(_split(path, line, record), file, str(record["label"])))
+            rows.append(files.Row(_split(path, line, record), str(file), str(record["label"])))
         else:
             missing.append(name)
     if not rows:
