@@ -121,6 +121,11 @@ def count(log: Path) -> Counter[str]:
     return Counter(log.read_text().split()) if log.exists() else Counter()
 
 
+def _process(key: str) -> str:
+    """The kind of process that the job ``key`` took; "none" for what is only noted, as what a wave holds."""
+    return "none" if key.startswith("wave after ") else PROCESSES.get(key.split()[0], "none")
+
+
 def killed(bench: Bench, run: Path, moment_s: float, left_alone: Mapping[str, Any]) -> dict[str, Any]:
     """What became of a run that was killed after ``moment_s`` and resumed."""
     shutil.rmtree(run, ignore_errors=True)
@@ -137,7 +142,7 @@ def killed(bench: Bench, run: Path, moment_s: float, left_alone: Mapping[str, An
     before = keys(run)
     resumed = bench.start(run, logs[1], "--resume").wait()
     after = keys(run)
-    appended = Counter(PROCESSES.get(key.split()[0], "none") for key in after[len(before) :])
+    appended = Counter(_process(key) for key in after[len(before) :])
     started = count(logs[1])
     # besides: the two calls that prepare the model and ask it, and the ten golden answers of the bundle
     expected = appended + Counter({"call": 2, "predict": 1, "environment": 1})
