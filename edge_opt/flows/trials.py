@@ -47,6 +47,8 @@ def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Ex
         for one in candidates
         if one is exports[one.export_id] and not run.finished(f"export {one.export_id}")
     }
+    if bench.start.cache:
+        bench.start.cache.tell_taken(of=len(begun))
     missing: dict[str, Failure] = {}
     waiting = [one.export_id for one in begun.values()]
     tell = _teller(bench, "optimize", waiting)

@@ -45,6 +45,7 @@ class Cache:
         self._tell = tell
         self._limit_bytes = limit_bytes
         self._unusable = False
+        self._taken = 0  # since they were last counted aloud
 
     def take(self, parts: Mapping[str, Any], out: Path) -> str | None:
         """The name of the file that a runtime opens, its artifact's files being copied into the empty folder ``out``.
@@ -59,6 +60,7 @@ class Cache:
             if measure(out)[0] == record["sha256"] and (out / record["opened"]).is_file():
                 with contextlib.suppress(OSError):  # of somebody else's: it is used all the same
                     os.utime(entry)
+                self._taken += 1
                 return str(record["opened"])
             damage = "its files do not have the hash that they were kept with"
         except FileNotFoundError:
@@ -99,6 +101,19 @@ class Cache:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another run was faster: it is the same
                 self._unused(error)
+
+    def tell_taken(self, of: int) -> None:
+        """Say how many of so many artifacts were here, where any was, since this was last said."""
+        if self._taken:
+            self._tell(
+                Finding(
+                    code="EO515",
+                    level="info",
+                    message=f"{self._taken} of {of} artifacts were made from the very same by an earlier run: copied",
+                    hint="--no-cache makes them anew",
+                )
+            )
+        self._taken = 0
 
     def _bound(self) -> None:
         """Drop what was not used for longest until the rest fits, and what was left by a kill a day ago."""

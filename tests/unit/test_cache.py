@@ -121,6 +121,19 @@ def test_the_least_recently_used_leave_when_there_is_no_more_room(tmp_path: Path
     assert left == ["a", "c", "d"]
 
 
+def test_it_says_once_how_many_artifacts_were_there(tmp_path: Path, cache: Cache, told: list[Finding]) -> None:
+    cache.tell_taken(of=2)
+    assert told == []
+    cache.keep(PARTS, built(tmp_path / "made"), "model.xml")
+    cache.take(PARTS, tmp_path / "out")
+    cache.take({"model": "another"}, tmp_path / "another")
+    cache.tell_taken(of=2)
+    cache.tell_taken(of=2)
+    (finding,) = told
+    assert (finding.code, finding.level) == ("EO515", "info")
+    assert finding.message.startswith("1 of 2 artifacts")
+
+
 def test_what_is_larger_than_the_cache_is_not_kept(tmp_path: Path, told: list[Finding]) -> None:
     cache = Cache(tmp_path / "cache", told.append, limit_bytes=20)
     cache.keep(PARTS, built(tmp_path / "made"), "model.xml")
