@@ -76,9 +76,7 @@ def make_artifacts(
         calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
     kept = Cache(cache, watch) if cache else None
     start = Start(model=model, source=source, calibration=calibration, origin=origin(source, allow_code), cache=kept)
-    begun = [begin(one, start, run, executor) for one in candidates]
-    if start.cache:
-        start.cache.tell_taken(of=len(begun))
+    begun = begin(candidates, start, run, executor)
     made: list[Artifact] = []
     failures: list[Failure] = []
     for done, (one, export) in enumerate(zip(candidates, begun, strict=True)):

@@ -42,13 +42,10 @@ def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Ex
     """What became of every export, by its id; several run side by side, each is kept as it ends."""
     run = bench.run
     exports = {one.export_id: one for one in reversed(candidates)}  # of several, in the name of the first
-    begun = {
-        begin(one, bench.start, run, bench.executor): one
-        for one in candidates
-        if one is exports[one.export_id] and not run.finished(f"export {one.export_id}")
-    }
-    if bench.start.cache:
-        bench.start.cache.tell_taken(of=len(begun))
+    unmade = [
+        one for one in candidates if one is exports[one.export_id] and not run.finished(f"export {one.export_id}")
+    ]
+    begun = dict(zip(begin(unmade, bench.start, run, bench.executor), unmade, strict=True))
     missing: dict[str, Failure] = {}
     waiting = [one.export_id for one in begun.values()]
     tell = _teller(bench, "optimize", waiting)
@@ -67,7 +64,7 @@ def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Ex
         else:
             settle(begun[future], future)
     for one in cramped:  # alone, it has all the memory there is
-        alone = begin(one, bench.start, run, bench.executor)
+        (alone,) = begin([one], bench.start, run, bench.executor)
         wait([alone])
         settle(one, alone)
     return {

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +48,18 @@ class Start:
         return _content(self.calibration)
 
 
-def begin(candidate: Candidate, start: Start, run: Run, executor: registry.Executor) -> Future[Path]:
-    """Start the export in a process of its own; the future holds the file the runtime opens, in the scratch folder.
+def begin(candidates: Sequence[Candidate], start: Start, run: Run, executor: registry.Executor) -> list[Future[Path]]:
+    """Start the exports, each in a process of its own; a future holds the file that a runtime opens, in scratch.
 
-    Where the cache holds the artifact, it is there at once.
+    What the cache holds is there at once, and how many that are is told.
     """
+    begun = [_begin(one, start, run, executor) for one in candidates]
+    if start.cache:
+        start.cache.tell_taken(of=len(begun))
+    return begun
+
+
+def _begin(candidate: Candidate, start: Start, run: Run, executor: registry.Executor) -> Future[Path]:
     built = run.scratch(file_name(candidate.export_id))
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir()
