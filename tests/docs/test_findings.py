@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 
@@ -16,6 +17,7 @@ FOLDER = CHECKOUT / "docs" / "findings"
 HEADINGS = ["What it says", "Why it matters", "What to do"]
 
 
+@functools.cache
 def codes() -> dict[str, list[str]]:
     """Each finding code in the source of edge_opt, with the places that hold it."""
     found: dict[str, list[str]] = defaultdict(list)
