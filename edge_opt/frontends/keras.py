@@ -62,17 +62,15 @@ class KerasFrontend:
             macs = describe.macs(frozen)
             freeze.write(frozen, source, answer, out)
             freeze.verify(path, out, call, source)
-        sha256, size_bytes = describe.digest(path)
-        described = Model(
-            path=path,
-            framework=framework,
-            inputs=(source,),
-            outputs=(answer,),
-            layers=tuple(describe.keras_layers(model)),
-            parameters=int(model.count_params()),
-            macs=macs,
-            size_bytes=size_bytes,
-            sha256=sha256,
+        described = describe.model(
+            path,
+            framework,
+            source,
+            answer,
+            tuple(describe.keras_layers(model)),
+            macs,
+            describe.digest(path),
+            int(model.count_params()),
         )
         return described, Source(kind=self.source, path=out)
 

@@ -43,17 +43,8 @@ class OnnxFrontend:
         out.mkdir(parents=True, exist_ok=True)
         onnx_graph.save(single, out / _FILE)
         layers = onnx_graph.layers(single, known)
-        sha256, size_bytes = onnx_intake.digest(path)
-        model = Model(
-            path=path,
-            framework="onnx",
-            inputs=(source,),
-            outputs=(answer,),
-            layers=layers,
-            parameters=sum(layer.parameters for layer in layers),
-            macs=onnx_graph.macs(single, known),
-            size_bytes=size_bytes,
-            sha256=sha256,
+        model = describe.model(
+            path, "onnx", source, answer, layers, onnx_graph.macs(single, known), onnx_intake.digest(path)
         )
         return model, Source(kind=self.source, path=out / _FILE)
 

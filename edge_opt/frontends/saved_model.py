@@ -38,18 +38,7 @@ class SavedModelFrontend:
             freeze.write(frozen, source, answer, out)
             freeze.verify(path, out, endpoint, source)
         layers = describe.graph_layers(frozen)
-        sha256, size_bytes = describe.digest(path)
-        model = Model(
-            path=path,
-            framework="saved_model",
-            inputs=(source,),
-            outputs=(answer,),
-            layers=layers,
-            parameters=sum(layer.parameters for layer in layers),
-            macs=macs,
-            size_bytes=size_bytes,
-            sha256=sha256,
-        )
+        model = describe.model(path, "saved_model", source, answer, layers, macs, describe.digest(path))
         return model, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:

@@ -53,18 +53,7 @@ class TFLiteFrontend:
                 )
             shapes = run.shapes(len(graph.tensors))
             layers, macs = tflite.layers(graph, shapes), tflite.macs(graph, shapes)
-        sha256, size_bytes = describe.digest(path)
-        model = Model(
-            path=path,
-            framework="tflite",
-            inputs=(source,),
-            outputs=(answer,),
-            layers=layers,
-            parameters=sum(layer.parameters for layer in layers),
-            macs=macs,
-            size_bytes=size_bytes,
-            sha256=sha256,
-        )
+        model = describe.model(path, "tflite", source, answer, layers, macs, describe.digest(path))
         return model, Source(kind=self.source, path=out / _FILE)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:

@@ -6,10 +6,10 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edge_opt.errors import ModelError
-from edge_opt.types import Layer, TensorSpec
+from edge_opt.types import Layer, Model, TensorSpec
 
 Shape = tuple[int | None, ...]
 
@@ -23,6 +23,34 @@ def tensor(name: str, shape: Iterable[int | None], dtype: str) -> TensorSpec:
     if len(sizes) == 4:
         layout = "NHWC" if sizes[3] in (1, 3, 4) else "NCHW" if sizes[1] in (1, 3, 4) else ""
     return TensorSpec(name=name, shape=sizes, dtype=dtype, layout=layout)
+
+
+def model(
+    path: Path,
+    framework: Literal["keras", "tf_keras", "saved_model", "onnx", "tflite"],
+    source: TensorSpec,
+    answer: TensorSpec,
+    layers: tuple[Layer, ...],
+    macs: int,
+    content: tuple[str, int],
+    parameters: int | None = None,
+) -> Model:
+    """The description of the model at ``path``, of one input and one output; ``content`` is its hash and its bytes.
+
+    Its parameters are those of its layers where no number is given.
+    """
+    sha256, size_bytes = content
+    return Model(
+        path=path,
+        framework=framework,
+        inputs=(source,),
+        outputs=(answer,),
+        layers=layers,
+        parameters=sum(layer.parameters for layer in layers) if parameters is None else parameters,
+        macs=macs,
+        size_bytes=size_bytes,
+        sha256=sha256,
+    )
 
 
 # ── multiply-accumulates ───────────────────────────────────────────────────────────────────────────────────────────

@@ -108,21 +108,20 @@ def _islands(profile: OperatorProfile) -> Finding | None:
     islands = [one for one in working if one.precision in _FLOATS]
     if not _timed(profile):
         islands = [one for one in islands if _multiplies(one)]
-    share = sum(one.time_share or 0.0 for one in islands)
+    share = _share(islands)
     if not islands or (_timed(profile) and (share < WORTH_SAYING or not _telling(profile))):
         return None
-    part = f", {units.format_percent(share, digits=0)} of the time" if _timed(profile) else ""
     return Finding(
         code="EO402",
         level="info",
-        message=f"a quantized artifact computes {_listed(islands, profile)} in float{part}",
+        message=f"a quantized artifact computes {_listed(islands, profile)} in float{_part(islands, profile)}",
         hint="some floats are meant, as between the layers of dynamic_int8; else try another recipe or format",
     )
 
 
 def _conversions(profile: OperatorProfile) -> Finding | None:
     found = [one for one in profile.operators if converts(one)]
-    share = sum(one.time_share or 0.0 for one in found)
+    share = _share(found)
     if share < WORTH_SAYING or not _telling(profile):
         return None
     return Finding(
@@ -137,12 +136,11 @@ def _silent_bf16(profile: OperatorProfile) -> Finding | None:
     found = [one for one in profile.operators if one.precision == "bf16"]
     if not found or "bf16" in profile.options.values():
         return None
-    share = sum(one.time_share or 0.0 for one in found)
-    part = f", {units.format_percent(share, digits=0)} of the time" if _timed(profile) else ""
     return Finding(
         code="EO404",
         level="warning",
-        message=f"{profile.runtime} computes {_listed(found, profile)} in bf16{part}, which nobody asked for",
+        message=f"{profile.runtime} computes {_listed(found, profile)} in bf16{_part(found, profile)}, "
+        "which nobody asked for",
         hint="its speed is that of bf16: compare it with float32, and judge its accuracy on this machine only",
     )
 
@@ -166,6 +164,15 @@ def _off_delegate(profile: OperatorProfile) -> Finding | None:
 
 def _timed(profile: OperatorProfile) -> bool:
     return any(one.time_share is not None for one in profile.operators)
+
+
+def _share(operators: Sequence[Operator]) -> float:
+    return sum(one.time_share or 0.0 for one in operators)
+
+
+def _part(operators: Sequence[Operator], profile: OperatorProfile) -> str:
+    """The share of time of ``operators``, as the end of a clause; nothing where there are no times."""
+    return f", {units.format_percent(_share(operators), digits=0)} of the time" if _timed(profile) else ""
 
 
 def _telling(profile: OperatorProfile) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_opt import registry
 from edge_opt.errors import UnknownName
 from edge_opt.nets.ranges import Ranges
-from edge_opt.types import Quantization, RangeMethod, Source
+from edge_opt.types import Quantization, RangeMethod
 from tests.fixtures import networks, tiny
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'edge-opt[onnx]'")
@@ -41,24 +41,10 @@ def collapsing(tmp_path_factory: pytest.TempPathFactory) -> networks.Network:
     stored["scores"] = draw.standard_normal((WIDTH, CLASSES))
     stored["scores"][:, -1], stored["scores"][-1] = 0, 0
     stored["scores"][-1, -1] = 3000  # of a class of their own: one scale a channel spares the other weights
-    nodes, last = [], "x"
-    for name in ("first", "second", "scores"):
-        nodes.append(onnx.helper.make_node("MatMul", [last, f"{name}_weight"], [f"{name}_sum"], name))
-        nodes.append(onnx.helper.make_node("Relu", [f"{name}_sum"], [f"{name}_out"], f"{name}_relu"))
-        last = f"{name}_out"
-    graph = onnx.helper.make_graph(
-        nodes,
-        "collapsing",
-        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, WIDTH))],
-        [onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, (1, CLASSES))],
-        [onnx.numpy_helper.from_array(one.astype(np.float32), f"{name}_weight") for name, one in stored.items()],
-    )
-    folder = tmp_path_factory.mktemp("collapsing")
-    path = folder / "model.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9), path)
+    source = networks.onnx_chain(stored, tmp_path_factory.mktemp("collapsing") / "model.onnx")
     samples = draw.standard_normal((300, WIDTH)).astype(np.float32) * 2
     samples[:, -1] = np.arange(300) % 50 == 7
-    return networks.Network(Source(kind="onnx", path=path), samples, answers(path, samples))
+    return networks.Network(source, samples, answers(source.path, samples))
 
 
 def answers(path: Path, samples: NDArray[Any]) -> NDArray[Any]:

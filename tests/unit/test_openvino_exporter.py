@@ -54,26 +54,13 @@ def collapsing(tmp_path_factory: pytest.TempPathFactory) -> networks.Network:
     stored["second"][-1], stored["second"][:, -1] = 0, 0
     stored["second"][-1, -1] = 1 / 3000
     stored["scores"] = draw.standard_normal((WIDTH, CLASSES))
-    nodes, last = [], "x"
-    for name in stored:
-        nodes.append(onnx.helper.make_node("MatMul", [last, f"{name}_weight"], [f"{name}_sum"], name))
-        nodes.append(onnx.helper.make_node("Relu", [f"{name}_sum"], [f"{name}_out"], f"{name}_relu"))
-        last = f"{name}_out"
-    graph = onnx.helper.make_graph(
-        nodes,
-        "collapsing",
-        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, WIDTH))],
-        [onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, (1, CLASSES))],
-        [onnx.numpy_helper.from_array(one.astype(np.float32), f"{name}_weight") for name, one in stored.items()],
-    )
-    path = tmp_path_factory.mktemp("collapsing") / "model.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9), path)
+    source = networks.onnx_chain(stored, tmp_path_factory.mktemp("collapsing") / "model.onnx")
     samples = draw.standard_normal((100, WIDTH)).astype(np.float32) * 2
     samples[:, -1] = np.arange(100) % 10 == 7
     expected = samples
     for weight in stored.values():
         expected = np.maximum(expected @ weight, 0)
-    return networks.Network(Source(kind="onnx", path=path), samples, expected)
+    return networks.Network(source, samples, expected)
 
 
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
