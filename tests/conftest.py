@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from edge_opt import turns
 
 # before any test imports a framework, and inherited by the processes that tests start
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,6 +18,18 @@ os.environ["EDGE_OPT_CACHE"] = "off"  # nothing that a test makes is taken from,
 
 settings.register_profile("edge-opt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("edge-opt")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def to_ourselves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test waits for another edge-opt on this machine, nor for the disk: none has to outlive a power cut.
+
+    For this process only: the commands that tests start wait and write as those of a user.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "_ROOM", tmp_path_factory.mktemp("turns") / "lock")
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

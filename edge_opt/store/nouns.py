@@ -39,6 +39,8 @@ def parse(kind: Any, data: Any) -> Any:
         if data not in arguments:
             raise RunError(f"expected one of {', '.join(map(repr, arguments))}, found '{data}'")
         return data
+    if origin is tuple and arguments[0] in (int, str) and arguments[-1] is Ellipsis:
+        return tuple(data)  # nearly all there is are single samples
     if origin is tuple:
         members = [arguments[0]] * len(data) if arguments[-1] is Ellipsis else arguments
         return tuple(parse(member, value) for member, value in zip(members, data, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -75,6 +76,10 @@ class ArraySamples:
 
     def hashes(self) -> tuple[bytes, ...]:
         """A hash of the pixels of every sample."""
+        return self._hashes
+
+    @cached_property
+    def _hashes(self) -> tuple[bytes, ...]:  # asked for by every split that is compared with this one
         return tuple(pictures.pixel_hash(image) for image in self.pixels)
 
     def alike(self, i: int, other: Samples, j: int) -> bool:

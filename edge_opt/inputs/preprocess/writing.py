@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ Progress = Callable[[int, int], None]
 Warn = Callable[[Finding], None]
 
 PART_BYTES = 256 * 2**20  # of one file of a split that is prepared part by part
-_CHUNK = 64
+_CHUNK, _HANDFUL = 64, 8  # samples in memory at a time, and for a thread at a time
 MOST_LATE_FAILURES = 0.01
 
 
@@ -140,11 +141,15 @@ def _prepared(
         except DataError as fault:
             return fault
 
+    def several(some: range) -> list[list[Array] | DataError]:
+        return [one(i) for i in some]
+
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(samples), chunk):
             indices = range(start, min(start + chunk, len(samples)))
+            handfuls = [indices[first : first + _HANDFUL] for first in range(0, len(indices), _HANDFUL)]
             rows = []
-            for i, row in zip(indices, pool.map(one, indices), strict=True):
+            for i, row in zip(indices, chain.from_iterable(pool.map(several, handfuls)), strict=True):
                 if isinstance(row, DataError):
                     broken.append(samples.name(i))
                     if not forgiving or len(broken) > max(1, most):
