@@ -25,31 +25,32 @@ def read(
     decide whether arrays are pictures. Raises DataError, in one sentence, for anything that is no data set.
     """
     path = Path(path)
+    find(path)
+    if path.is_dir():
+        return folder.read(path, progress)
+    return arrays.read(path, taken, kind) if path.suffix.lower() == ".npz" else table.read(path, progress)
+
+
+def find(path: Path) -> None:
+    """Nothing; raises DataError where what is at ``path`` is plainly no data set, before a sample is read."""
+    ending = path.suffix.lower()
+    if not path.exists():
+        raise DataError(f"there is no data set '{path}'", "check the path")
     if path.is_dir():
         try:
-            return folder.read(path, progress)
+            folder.rows(path)
         except PermissionError as fault:
             raise DataError(
                 f"'{fault.filename}' cannot be read: {fault.strerror}", "give the right to read it"
             ) from fault
-    find(path)
-    ending = path.suffix.lower()
-    if ending == ".npz":
-        return arrays.read(path, taken, kind)
-    if ending in (".csv", ".tsv"):
-        return table.read(path, progress)
-    if ending in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+    elif ending in (".zip", ".tar", ".gz", ".tgz", ".7z"):
         raise DataError(f"'{path}' is an archive", "unpack it, and give the folder")
-    raise DataError(
-        f"'{path}' is not a data set",
-        "give an .npz with x_train and y_train, a folder with one sub-folder a class, or a .csv with path and label",
-    )
-
-
-def find(path: Path) -> None:
-    """Nothing; raises DataError where there is nothing at ``path``."""
-    if not path.exists():
-        raise DataError(f"there is no data set '{path}'", "check the path")
+    elif ending not in (".npz", ".csv", ".tsv"):
+        raise DataError(
+            f"'{path}' is not a data set",
+            "give an .npz with x_train and y_train, a folder with one sub-folder a class, or a .csv with path and "
+            "label",
+        )
 
 
 def check_outputs(dataset: Dataset, outputs: int) -> tuple[Finding, ...]:

@@ -22,27 +22,36 @@ _SHAPE = "a data set is a folder of sub-folders, one for each class, with pictur
 def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     """The data set in the folder ``path``; classes in the order of text, as Keras and PyTorch take them.
 
+    Raises DataError as :func:`rows` does, and where pictures cannot be decoded.
+    """
+    found, ignored = rows(path)
+    return files.dataset(path, path, found, _ignored(path, ignored), progress)
+
+
+def rows(path: Path) -> tuple[list[files.Row], list[Path]]:
+    """The pictures in the folder ``path`` with their splits and labels, none of them read, and what else lies there.
+
     Raises DataError where there is no picture, a class without any, or a class that training does not have.
     """
     tops = _folders(path)
     split_tops = {top: SPLITS[top.name.lower()] for top in tops if top.name.lower() in SPLITS}
     ignored: list[Path] = []
-    rows: list[files.Row] = []
+    found: list[files.Row] = []
     if _unlabelled(path, tops, split_tops):
         _refuse_twice(path, split_tops)
         for top, split in split_tops.items() or ((path, "train"),):
-            rows += [files.Row(split, str(picture), "") for picture in sorted(_loose(top))]
+            found += [files.Row(split, str(picture), "") for picture in sorted(_loose(top))]
     elif any(split in ("train", "test") and _folders(top) for top, split in split_tops.items()):
         _refuse_twice(path, split_tops)
         ignored += [top for top in tops if top not in split_tops]
         for top, split in split_tops.items():
-            rows += _classes(path, top, split, ignored)
-        _same_classes(path, rows)
+            found += _classes(path, top, split, ignored)
+        _same_classes(path, found)
     else:
-        rows = _classes(path, path, "train", ignored)
-    if not rows:
+        found = _classes(path, path, "train", ignored)
+    if not found:
         raise DataError(f"there is no picture in the folder '{path}'", f"{_SHAPE} ({' '.join(ENDINGS)})")
-    return files.dataset(path, path, rows, _ignored(path, ignored), progress)
+    return found, ignored
 
 
 def _unlabelled(path: Path, tops: list[Path], split_tops: dict[Path, Split]) -> bool:
