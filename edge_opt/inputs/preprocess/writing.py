@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import DataError
-from edge_opt.inputs.dataset.samples import Samples
+from edge_opt.inputs.dataset.samples import ArraySamples, Samples
 from edge_opt.inputs.preprocess import array, picture
 from edge_opt.store import room
 from edge_opt.types import ArrayPreprocessing, Contract, Finding, Preprocessing
@@ -24,7 +23,7 @@ Progress = Callable[[int, int], None]
 Warn = Callable[[Finding], None]
 
 PART_BYTES = 256 * 2**20  # of one file of a split that is prepared part by part
-_CHUNK, _HANDFUL = 64, 8  # samples in memory at a time, and for a thread at a time
+_CHUNK = 64
 MOST_LATE_FAILURES = 0.01
 
 
@@ -42,7 +41,7 @@ def apply(contract: Contract, sample: Array) -> Array:
 
 def _apply_each(contracts: Sequence[Contract], sample: Array) -> list[Array]:
     """What :func:`apply` gives for each; all contracts are of one kind."""
-    if isinstance(contracts[0], ArrayPreprocessing):
+    if len(contracts) == 1 or isinstance(contracts[0], ArrayPreprocessing):
         return [apply(contract, sample) for contract in contracts]
     return picture.apply_each(cast(Sequence[Preprocessing], contracts), sample)
 
@@ -141,15 +140,12 @@ def _prepared(
         except DataError as fault:
             return fault
 
-    def several(some: range) -> list[list[Array] | DataError]:
-        return [one(i) for i in some]
-
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        side_by_side = map if isinstance(samples, ArraySamples) else pool.map  # decoding is worth a thread
         for start in range(0, len(samples), chunk):
             indices = range(start, min(start + chunk, len(samples)))
-            handfuls = [indices[first : first + _HANDFUL] for first in range(0, len(indices), _HANDFUL)]
             rows = []
-            for i, row in zip(indices, chain.from_iterable(pool.map(several, handfuls)), strict=True):
+            for i, row in zip(indices, side_by_side(one, indices), strict=True):
                 if isinstance(row, DataError):
                     broken.append(samples.name(i))
                     if not forgiving or len(broken) > max(1, most):
