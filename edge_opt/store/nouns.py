@@ -11,11 +11,15 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 from edge_opt.errors import RunError, StepFailed
 
+_SCALARS = (int, float, str)
+
 
 def dump(noun: Any) -> Any:
     """``noun`` as what JSON can hold: dataclasses become objects of their field names, paths become strings."""
-    if noun is None or isinstance(noun, int | float | str):  # first: nearly all there is are single samples
+    if noun is None or isinstance(noun, _SCALARS):
         return noun
+    if isinstance(noun, tuple) and set(map(type, noun)) <= {*_SCALARS}:
+        return list(noun)  # nearly all there is are single samples
     if is_dataclass(noun) and not isinstance(noun, type):
         return {field.name: dump(getattr(noun, field.name)) for field in fields(noun)}
     if isinstance(noun, Mapping):

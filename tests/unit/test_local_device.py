@@ -50,6 +50,7 @@ def test_a_runtime_that_crashes_is_an_error_that_names_the_signal(bad_day: Job) 
         LocalDevice().run(bad_day("segfault"))
 
 
+@pytest.mark.slow
 def test_a_runtime_that_hangs_is_ended(bad_day: Job) -> None:
     with pytest.raises(TimedOut):
         LocalDevice(timeout_s=2).run(bad_day("hang"))

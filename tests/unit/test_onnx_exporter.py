@@ -179,6 +179,7 @@ for place, quantization in enumerate(every):
 """
 
 
+@pytest.mark.slow
 def test_every_file_is_the_same_bytes_in_another_process_and_place(tmp_path: Path, checkout: Path) -> None:
     written = []
     for seed in ("1", "2"):

@@ -94,6 +94,7 @@ def test_the_children_do_not_inherit_the_switch_to_legacy_keras(monkeypatch: pyt
         assert executor.submit(calls.variable, "TF_USE_LEGACY_KERAS").result() is None
 
 
+@pytest.mark.slow
 def test_one_worker_calls_one_after_the_other_and_two_call_together() -> None:
     with ProcessExecutor(workers=1) as executor:
         (_, first_end), (second_start, _) = sorted(

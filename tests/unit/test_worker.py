@@ -215,6 +215,7 @@ def test_the_error_of_the_documentation_is_one_that_the_worker_gives() -> None:
     assert answer == shown
 
 
+@pytest.mark.slow
 def test_the_memory_of_predictions_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None:
     from numpy.lib.format import open_memmap
 
