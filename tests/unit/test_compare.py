@@ -19,7 +19,7 @@ from edge_opt.flows.compare import of_reports, runs_in
 from edge_opt.results.report import render as render_report
 from edge_opt.results.report.side_by_side import Comparison, render
 from edge_opt.store import measure, measure_files
-from edge_opt.types import Measured, Report, Trial
+from edge_opt.types import Measured, NotTimed, Report, Trial
 from tests import stack
 from tests.fakes import FakeArtifact, FakeDevice
 from tests.samples import a_report
@@ -92,6 +92,17 @@ def test_what_all_rows_share_is_said_once_above_the_table(two: Comparison) -> No
     above = text[: text.index("\n|")]
     assert above.count("target ") == 1
     assert above.count("clothes_classifier.keras") == 1
+
+
+def test_a_baseline_that_was_not_timed_has_no_speed_up() -> None:
+    report = a_run()
+    elsewhere = [replace(one, measured=NotTimed(reason="no such processor")) for one in report.trials]
+    there = replace(report, trials=tuple(elsewhere), target=replace(report.target, name="elsewhere"))
+    comparison = of_reports({"here": report, "there": there})
+    lines = render(comparison, "text", everything=True).splitlines()
+    place = [word.strip() for word in next(line for line in lines if "speed-up" in line).split("|")].index("speed-up")
+    found = {line.split("|")[place].strip() for line in lines if line.startswith("|") and "not timed" in line}
+    assert found == {"-"}
 
 
 def test_the_run_is_named_where_nothing_else_tells_two_apart() -> None:

@@ -152,7 +152,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
         Column(f"p90 {unit}", tuple(_known(row.p90_ns, lambda ns: units.format_time(ns, unit)) for row in rows)),
         Column("memory", tuple(_known(row.memory_bytes, units.format_bytes) for row in rows)),
         *(column for metric in get_args(Metric) for column in _scores(rows, metric)),
-        Column("speed-up", tuple(_ratio(row.speed_up, row.baseline) for row in rows)),
+        Column("speed-up", tuple(_ratio(row.speed_up, row.baseline and row.median_ns is not None) for row in rows)),
         Column("vs first run", tuple(_ratio(row.against_first) for row in rows)),
         words("verdict", [tables.VERDICTS.get(row.verdict, row.verdict) or NONE for row in rows]),
     ]  # fmt: skip
