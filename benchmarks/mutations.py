@@ -125,7 +125,7 @@ def _shown(message: str, hint: str) -> str:
 
 
 def _usual(path: Path) -> bool:
-    """Whether Keras (its settings) or matplotlib (its list of fonts), which it imports, writes that to any new home."""
+    """Whether that is the settings of Keras or the font list of matplotlib, which both write to any new home."""
     return path.name in (".keras", ".config", ".cache") or bool({".keras", "matplotlib"} & {*path.parts})
 
 
@@ -145,7 +145,8 @@ def through_cli(way: str, one: Mutant) -> tuple[str, str]:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "broken", "it took longer than 600 s"
-        left = [left for name in ("HOME", "TMPDIR", "here") for left in places[name].rglob("*") if not _usual(left)]
+        left = [left for name in ("TMPDIR", "here") for left in places[name].rglob("*")]
+        left += [left for left in places["HOME"].rglob("*") if not _usual(left)]
         said = [line for line in done.stderr.splitlines() if re.match(r"(error|failed)(\[EO\d+\])?: \S", line)]
         if "Traceback" in done.stderr or done.returncode not in (0, 2) or (done.returncode == 2 and not said):
             return "broken", f"exit {done.returncode}: {done.stderr[-500:]}"

@@ -19,6 +19,7 @@ Effort = Literal["quick", "standard", "thorough"]
 Goal = Literal["latency", "size", "balanced"]
 Metric = Literal["top1", "agreement"]
 RangeMethod = Literal["min_max", "percentile", "mse", "octav"]
+Framework = Literal["keras", "tf_keras", "saved_model", "onnx", "tflite"]
 SourceKind = Literal["saved_model", "onnx", "tflite"]
 
 
@@ -65,7 +66,7 @@ class Model:
     """A trained model as it was given: ``macs`` are multiply-accumulates of one inference at batch 1."""
 
     path: Path
-    framework: Literal["keras", "tf_keras", "saved_model", "onnx", "tflite"]
+    framework: Framework
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     layers: tuple[Layer, ...]

@@ -16,8 +16,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ["EDGE_OPT_CACHE"] = "off"  # nothing that a test makes is taken from, or left in, the cache of its user
 
-settings.register_profile("edge-opt", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.load_profile("edge-opt")
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("quick", settings.get_profile("all"), max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer examples of each property in the quick half of the tests."""
+    settings.load_profile("quick" if config.getoption("markexpr") else "all")
 
 
 @pytest.fixture(scope="session", autouse=True)

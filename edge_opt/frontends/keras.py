@@ -65,12 +65,12 @@ class KerasFrontend:
         described = describe.model(
             path,
             framework,
-            source,
-            answer,
-            tuple(describe.keras_layers(model)),
-            macs,
-            describe.digest(path),
-            int(model.count_params()),
+            source=source,
+            answer=answer,
+            layers=tuple(describe.keras_layers(model)),
+            macs=macs,
+            content=describe.digest(path),
+            parameters=int(model.count_params()),
         )
         return described, Source(kind=self.source, path=out)
 

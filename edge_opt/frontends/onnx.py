@@ -42,9 +42,14 @@ class OnnxFrontend:
         _verify(path, _asking(path, path, source), _asking(path, content, source), source)
         out.mkdir(parents=True, exist_ok=True)
         onnx_graph.save(single, out / _FILE)
-        layers = onnx_graph.layers(single, known)
         model = describe.model(
-            path, "onnx", source, answer, layers, onnx_graph.macs(single, known), onnx_intake.digest(path)
+            path,
+            "onnx",
+            source=source,
+            answer=answer,
+            layers=onnx_graph.layers(single, known),
+            macs=onnx_graph.macs(single, known),
+            content=onnx_intake.digest(path),
         )
         return model, Source(kind=self.source, path=out / _FILE)
 

@@ -38,7 +38,9 @@ class SavedModelFrontend:
             freeze.write(frozen, source, answer, out)
             freeze.verify(path, out, endpoint, source)
         layers = describe.graph_layers(frozen)
-        model = describe.model(path, "saved_model", source, answer, layers, macs, describe.digest(path))
+        model = describe.model(
+            path, "saved_model", source=source, answer=answer, layers=layers, macs=macs, content=describe.digest(path)
+        )
         return model, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:

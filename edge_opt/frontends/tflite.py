@@ -53,7 +53,9 @@ class TFLiteFrontend:
                 )
             shapes = run.shapes(len(graph.tensors))
             layers, macs = tflite.layers(graph, shapes), tflite.macs(graph, shapes)
-        model = describe.model(path, "tflite", source, answer, layers, macs, describe.digest(path))
+        model = describe.model(
+            path, "tflite", source=source, answer=answer, layers=layers, macs=macs, content=describe.digest(path)
+        )
         return model, Source(kind=self.source, path=out / _FILE)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:

@@ -6,10 +6,10 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edge_opt.errors import ModelError
-from edge_opt.types import Layer, Model, TensorSpec
+from edge_opt.types import Framework, Layer, Model, TensorSpec
 
 Shape = tuple[int | None, ...]
 
@@ -27,7 +27,8 @@ def tensor(name: str, shape: Iterable[int | None], dtype: str) -> TensorSpec:
 
 def model(
     path: Path,
-    framework: Literal["keras", "tf_keras", "saved_model", "onnx", "tflite"],
+    framework: Framework,
+    *,
     source: TensorSpec,
     answer: TensorSpec,
     layers: tuple[Layer, ...],
@@ -35,7 +36,7 @@ def model(
     content: tuple[str, int],
     parameters: int | None = None,
 ) -> Model:
-    """The description of the model at ``path``, of one input and one output; ``content`` is its hash and its bytes.
+    """The description of the model at ``path``, from ``source`` to ``answer``; ``content`` is its hash and its bytes.
 
     Its parameters are those of its layers where no number is given.
     """

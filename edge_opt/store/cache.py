@@ -103,13 +103,13 @@ class Cache:
                 self._unused(error)
 
     def tell_taken(self, of: int) -> None:
-        """Say how many of so many artifacts were here, where any was, since this was last said."""
+        """Say how many of ``of`` artifacts were taken since this was last said; nothing where none was."""
         if self._taken:
             self._tell(
                 Finding(
                     code="EO515",
                     level="info",
-                    message=f"{self._taken} of {of} artifacts were made from the very same by an earlier run: copied",
+                    message=f"copied from an earlier run, not converted: {self._taken} of {of} artifacts",
                     hint="--no-cache makes them anew",
                 )
             )

@@ -19,7 +19,7 @@ def dump(noun: Any) -> Any:
     if noun is None or isinstance(noun, _SCALARS):
         return noun
     if isinstance(noun, tuple) and set(map(type, noun)) <= {*_SCALARS}:
-        return list(noun)  # nearly all there is are single samples
+        return list(noun)  # most of a report is samples: one step for all of them
     if is_dataclass(noun) and not isinstance(noun, type):
         return {field.name: dump(getattr(noun, field.name)) for field in fields(noun)}
     if isinstance(noun, Mapping):
@@ -44,7 +44,7 @@ def parse(kind: Any, data: Any) -> Any:
             raise RunError(f"expected one of {', '.join(map(repr, arguments))}, found '{data}'")
         return data
     if origin is tuple and arguments[0] in (int, str) and arguments[-1] is Ellipsis:
-        return tuple(data)  # nearly all there is are single samples
+        return tuple(data)
     if origin is tuple:
         members = [arguments[0]] * len(data) if arguments[-1] is Ellipsis else arguments
         return tuple(parse(member, value) for member, value in zip(members, data, strict=True))

@@ -22,8 +22,9 @@ for words in {lines!r}:
         from edge_opt.cli.main import main
         main()
     except SystemExit as exit:
-        assert not exit.code, exit.code
+        assert not exit.code, (words, exit.code)
     found.append(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
+    before |= set(sys.modules)
 import json
 json.dump(found, sys.stderr)
 """

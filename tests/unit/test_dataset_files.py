@@ -32,6 +32,19 @@ def cats_and_dogs(folder: Path, each: int = 4, ending: str = "png") -> Path:
     return folder
 
 
+@pytest.mark.parametrize("classes", [(), ("cat", "dog")])
+def test_a_folder_that_is_no_data_set_is_refused_before_a_picture_is_decoded(
+    tmp_path: Path, classes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "inspect", lambda *_: pytest.fail("a picture was decoded"))
+    for name in classes:
+        (tmp_path / name).mkdir()
+    if classes:
+        drawn(tmp_path / "cat" / "0.png")
+    with pytest.raises(DataError, match="'dog' has no picture" if classes else "there is no picture"):
+        dataset.find(tmp_path)
+
+
 def codes(data: dataset.Dataset) -> list[str]:
     return [finding.code for finding in data.findings]
 

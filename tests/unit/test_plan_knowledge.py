@@ -220,6 +220,20 @@ def test_work_that_was_found_finished_makes_nothing_look_free() -> None:
     assert cost.factors({"optimize": (0.01, 5)}, [EVERY[3]], SCALE) == {"optimize": 0.5}
 
 
+@pytest.mark.parametrize("slower", [0.5, 1.0, 2.0, 4.0])
+def test_what_is_only_small_is_not_taken_before_what_is_fast_however_slow_converting_is(slower: float) -> None:
+    fast, small = candidate("dynamic_int8"), candidate("weight_only_int8", "openvino", "openvino")
+    scale = replace(SCALE, float_ns=2e5, factors={"optimize": slower})
+    prices = {one.id: sum(cost.price(one, scale).values()) for one in (small, fast)}
+    time = promise.Time(left=max(prices.values()), again=0.0)
+    taken, _ = promise.in_time((small, fast), prices, time, "the baseline is known")
+    assert taken == (fast,)
+
+
+def test_choosing_and_certifying_keep_less_than_half_a_minute_of_a_small_model() -> None:
+    assert cost.reserve(replace(SCALE, float_ns=2e5)) < 30
+
+
 def test_the_latency_of_the_baseline_replaces_the_guess_and_certifying_has_its_time_kept() -> None:
     slow = replace(SCALE, float_ns=1e8)
     assert cost.price(EVERY[3], slow)["evaluate"] > 1000 * 0.1

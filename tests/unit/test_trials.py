@@ -141,6 +141,16 @@ def test_a_second_run_converts_nothing_and_reports_the_same(given: Request, tmp_
         assert (tmp_path / "again" / trial.artifact.path).is_file()
 
 
+def test_how_many_artifacts_were_copied_is_told(given: Request, tmp_path: Path) -> None:
+    cached = replace(given, cache=tmp_path / "cache")
+    first: list[Any] = []
+    second: list[Any] = []
+    run(cached, watch=first.append)
+    run(replace(cached, output=tmp_path / "again"), watch=second.append)
+    assert not [one for one in first if isinstance(one, Finding) and one.code == "EO515"]
+    assert [one.message for one in second if isinstance(one, Finding) and one.code == "EO515"]
+
+
 def test_other_calibration_samples_make_other_static_artifacts_and_keep_the_rest(
     given: Request, tmp_path: Path
 ) -> None:

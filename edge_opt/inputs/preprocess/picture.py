@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,17 +121,22 @@ def _colored(color: str, image: Array) -> Array:
 
 
 def _linear(contract: Preprocessing, image: Array) -> Array:
-    scale, offset = (np.asarray(each, np.float64) for each in (contract.scale, contract.offset))
-    if image.dtype == np.uint8:  # one table of 256 values a channel: the same numbers, sooner
-        pixels = np.arange(256, dtype=np.float64)[:, None]
-        table = _cast(contract, pixels * scale + offset)
+    if image.dtype == np.uint8:
+        table = _table(contract.scale, contract.offset, contract.dtype)
         if table.shape[1] == 1:
             return np.asarray(table[image, 0])
         return np.stack([table[image[..., c], c] for c in range(table.shape[1])], axis=-1)
-    return _cast(contract, image.astype(np.float64) * scale + offset)
+    return _cast(contract.dtype, image.astype(np.float64) * np.asarray(contract.scale) + np.asarray(contract.offset))
 
 
-def _cast(contract: Preprocessing, values: NDArray[np.float64]) -> Array:
-    if contract.dtype == "uint8":
+@cache
+def _table(scale: tuple[float, ...], offset: tuple[float, ...], dtype: str) -> Array:
+    """What each of the 256 bytes becomes, a column for each channel: the same numbers as computed, sooner."""
+    pixels = np.arange(256, dtype=np.float64)[:, None]
+    return _cast(dtype, pixels * np.asarray(scale) + np.asarray(offset))
+
+
+def _cast(dtype: str, values: NDArray[np.float64]) -> Array:
+    if dtype == "uint8":
         return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
     return values.astype(np.float32)

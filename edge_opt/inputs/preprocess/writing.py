@@ -88,9 +88,9 @@ def prepare(
 ) -> Path:
     """Write what the model sees of all ``samples`` to the ``.npy`` file ``out``, ``(n, …)`` float32, and return it.
 
-    Nothing larger than a few pictures is held in memory; A file that can no longer be decoded
-    becomes a picture of zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError.
-    Raises DataError for NaN, and RunError where the disk is full.
+    Nothing larger than a few pictures is held in memory. A file that can no longer be decoded becomes a picture of
+    zeros and a finding given to ``warn``; without ``warn``, or where they are over 1 %, DataError. Raises DataError for
+    NaN, and RunError where the disk is full.
     """
     prepare_each({Path(out): contract}, samples, progress, warn)
     return Path(out)
@@ -141,11 +141,12 @@ def _prepared(
             return fault
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        side_by_side = map if isinstance(samples, ArraySamples) else pool.map  # decoding is worth a thread
+        # a small array is done sooner than a thread is woken; files must be decoded
+        each = map if isinstance(samples, ArraySamples) else pool.map
         for start in range(0, len(samples), chunk):
             indices = range(start, min(start + chunk, len(samples)))
             rows = []
-            for i, row in zip(indices, side_by_side(one, indices), strict=True):
+            for i, row in zip(indices, each(one, indices), strict=True):
                 if isinstance(row, DataError):
                     broken.append(samples.name(i))
                     if not forgiving or len(broken) > max(1, most):
