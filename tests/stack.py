@@ -109,7 +109,7 @@ class FakeExporter:
         return tuple(LayerError(name=name, error=0.8 / 4**place) for place, name in enumerate(LAYERS))
 
 
-def data_set(folder: Path, samples: int = 3000) -> Path:
+def data_set(folder: Path, samples: int = 2000) -> Path:
     """An ``.npz`` with a validation and a test split; sample by sample the labelled third is the brightest."""
     rng = np.random.default_rng(0)
     arrays: dict[str, NDArray[Any]] = {}
