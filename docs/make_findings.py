@@ -12,6 +12,9 @@ GROUPS = {
     "3": "Measuring",
     "4": "Formats and recipes",
     "5": "The environment",
+    "6": "Symptoms of the data",
+    "7": "Symptoms of the training",
+    "8": "Symptoms of the model",
 }
 HEAD = """# Findings
 

@@ -47,6 +47,7 @@ DISTRIBUTIONS = {
     "ai_edge_litert": "ai-edge-litert",
     "ai_edge_quantizer": "ai-edge-quantizer",
     "google": "protobuf",
+    "sklearn": "scikit-learn",
     "tensorflow_model_optimization": "tensorflow-model-optimization",
     "tf_keras": "tf-keras",
     "tflite_runtime": "tflite-runtime",

@@ -1,0 +1,42 @@
+"""The report in English: its phrases, and the words for what evidence names by a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PHRASES: Mapping[str, str] = {
+    "more": "{count:count} more",
+}
+
+VOCABULARY: Mapping[str, str] = {
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    "training": "training",
+    "selection": "selection",
+    "certification": "test",
+    "problem": "problem",
+    "warning": "warning",
+    "hint": "hint",
+    "rotation": "rotation",
+    "translation": "translation",
+    "zoom": "zoom",
+    "brightness": "brightness",
+    "contrast": "contrast",
+    "blur": "blur",
+    "noise": "noise",
+    "jpeg": "JPEG compression",
+    "sharpness": "sharpness",
+    "deviation": "spread of the values",
+    "mean": "mean of the values",
+}
+
+
+def localised(number: str) -> str:
+    """The number as it is."""
+    return number
+
+
+def typeset(text: str) -> str:
+    """The text as it is."""
+    return text

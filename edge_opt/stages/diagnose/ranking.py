@@ -1,0 +1,33 @@
+"""Symptoms → their order: the worst first, and what only follows from another one behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from edge_opt.types import Symptom
+
+_SEVERITIES = {"problem": 0, "warning": 1, "hint": 2}
+
+# A cause → what it brings about: mending the cause mends these, so they are told as its consequences.
+# From the most to the least fundamental: of two causes of one symptom, the first one explains it.
+_CONSEQUENCES: Mapping[str, tuple[str, ...]] = {}
+
+
+def ranked(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
+    """``symptoms`` by severity, then by size; a problem that another problem explains is no more than a warning."""
+    problems = {one.code for one in symptoms if one.severity == "problem"}
+    causes = {
+        follows: cause
+        for cause, brought in reversed(_CONSEQUENCES.items())
+        if cause in problems
+        for follows in brought
+        if follows != cause
+    }
+    told = [_explained(one, causes[one.code]) if one.code in causes else one for one in symptoms]
+    return tuple(sorted(told, key=lambda one: (_SEVERITIES[one.severity], bool(one.explained_by), -one.size, one.code)))
+
+
+def _explained(symptom: Symptom, cause: str) -> Symptom:
+    severity = "warning" if symptom.severity == "problem" else symptom.severity
+    return replace(symptom, severity=severity, explained_by=cause)

@@ -1,0 +1,1 @@
+"""What was given, and what the model answers → the evidence of a diagnosis: collected here, judged elsewhere."""

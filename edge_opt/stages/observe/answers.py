@@ -1,0 +1,32 @@
+"""What a model answered to some samples: the ground of every other observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt.inputs.dataset import Samples
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """The probabilities ``(n, classes)`` float32 that a model gives ``samples``; each row sums to 1."""
+
+    samples: Samples
+    probabilities: NDArray[np.float32]
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """The class of the highest probability, ``(n,)``."""
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
+
+
+def probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``outputs`` ``(n, classes)`` as probabilities: as they are where they are some, else by the softmax of logits."""
+    sums = outputs.sum(axis=1)
+    if outputs.min(initial=0.0) >= 0 and np.allclose(sums, 1, atol=1e-2):
+        return np.asarray(outputs / sums[:, None], np.float32)
+    spread = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(spread / spread.sum(axis=1, keepdims=True), np.float32)

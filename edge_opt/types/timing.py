@@ -1,0 +1,96 @@
+"""How fast an artifact is, and what it was executed as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One measurement in a fresh process: every latency in the order it was taken, warm-up left out."""
+
+    load_ns: int
+    samples_ns: tuple[int, ...]
+    peak_rss_bytes: int  # of the worker's process, with the artifact and its runtime loaded
+    baseline_rss_bytes: int  # of the same process before the artifact was loaded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What ran and on what: recorded with every measurement, compared before two are."""
+
+    cpu: str
+    machine: str
+    isa: tuple[str, ...]
+    cores: int
+    ram_bytes: int
+    governor: str
+    system: str
+    python: str
+    load_average: float  # when it was asked; of several rounds, the highest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """An estimate between its bounds, at the confidence it was made for."""
+
+    low: float
+    estimate: float
+    high: float
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Timed on the device itself. The percentiles are derived from the rounds and stand here to be read."""
+
+    runtime: str
+    runtime_version: str
+    threads: int
+    options: Mapping[str, str]
+    executed: Mapping[str, str]  # what the runtime says it really did, as {"precision": "bf16"}
+    rounds: tuple[Round, ...]
+    environment: Environment
+    median_ns: float
+    half_iqr_ns: float
+    p90_ns: float
+    load_ns: float  # median over the rounds
+    peak_rss_bytes: int  # median over the rounds
+    memory_bytes: int  # what loading and running the artifact added to the process
+    speed_up: Interval | None = None  # against the baseline: the median of the ratios round by round
+    kind: Literal["measured"] = "measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotTimed:
+    """Not timed, and why: nobody gets an invented millisecond."""
+
+    reason: str
+    kind: Literal["not_timed"] = "not_timed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """One operator as its runtime executed it, which may be several layers in one; ``kind`` is the runtime's word."""
+
+    name: str
+    kind: str
+    precision: str  # in which it computed: "int8", "float32", "bf16"; "" where the runtime does not tell
+    placement: str  # what computed it, as "XNNPACK", "LiteRT", "CPUExecutionProvider"
+    median_ns: float | None = None  # None where the runtime has no profiler for it
+    time_share: float | None = None  # 0..1, of the sum over all operators
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorProfile:
+    """What an artifact was executed as, the heaviest operator first. A profiler slows: its times are shares only."""
+
+    runtime: str
+    runtime_version: str
+    options: Mapping[str, str]
+    threads: int
+    executed: Mapping[str, str]
+    operators: tuple[Operator, ...]
+    inference_ns: float | None = None  # the median of a whole inference without the profiler
