@@ -19,7 +19,7 @@ def ranked(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
     problems = {one.code for one in symptoms if one.severity == "problem"}
     causes = {
         follows: cause
-        for cause, brought in reversed(_CONSEQUENCES.items())
+        for cause, brought in reversed(tuple(_CONSEQUENCES.items()))
         if cause in problems
         for follows in brought
         if follows != cause
