@@ -227,5 +227,14 @@ def _least(holds: Callable[[int], bool], start: int) -> int | None:
     return above
 
 
+def probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``outputs`` ``(n, classes)`` as probabilities: as they are where they are some, else by the softmax of logits."""
+    sums = outputs.sum(axis=1)
+    if outputs.min(initial=0.0) >= 0 and np.allclose(sums, 1, atol=1e-2):
+        return np.asarray(outputs / sums[:, None], np.float32)
+    spread = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(spread / spread.sum(axis=1, keepdims=True), np.float32)
+
+
 def _z(probability: float) -> float:
     return NormalDist().inv_cdf(probability)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_opt import registry
+from edge_opt import registry, stats
 from edge_opt.types import Accuracy, Entry, Metric
 
 Split = Literal["selection", "certification"]
@@ -43,12 +43,15 @@ class Tally:
     """
 
     predictions: list[NDArray[np.int64]] = field(default_factory=list)
+    confidences: list[NDArray[np.float32]] | None = None  # [] where they are to be kept
     apart: float | None = None
     scaled: float | None = None
 
     def add(self, outputs: NDArray[np.float32], reference: NDArray[np.float32] | None = None) -> None:
         """Count the ``outputs`` ``(n, classes)`` of the next samples; ``reference`` are the framework's own."""
         self.predictions.append(outputs.argmax(axis=1))
+        if self.confidences is not None:
+            self.confidences.append(stats.probabilities(outputs).max(axis=1))
         if reference is None:
             return
         differences = np.abs(outputs - reference)
@@ -80,6 +83,9 @@ class Tally:
             },
             max_abs_difference=self.apart,
             max_scaled_difference=self.scaled,
+            confidences=tuple(np.concatenate(self.confidences).astype(np.float64).round(4).tolist())
+            if self.confidences
+            else (),
         )
 
 

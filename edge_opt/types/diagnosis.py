@@ -234,11 +234,15 @@ class Behaviour:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What limits a model, the worst first, and what it was read from; ``findings`` say what could not be looked at."""
+    """What limits a model, the worst first, and what it was read from.
+
+    What could not be looked at, as a model with two outputs or data that cannot be read, is None, and ``findings`` say
+    why.
+    """
 
     symptoms: tuple[Symptom, ...]
-    data: DataEvidence
+    data: DataEvidence | None
     training: TrainingEvidence
-    structure: Structure
-    behaviour: Behaviour
+    structure: Structure | None
+    behaviour: Behaviour | None
     findings: tuple[Finding, ...] = ()

@@ -21,12 +21,3 @@ class Answers:
     def predictions(self) -> NDArray[np.int64]:
         """The class of the highest probability, ``(n,)``."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
-
-
-def probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``outputs`` ``(n, classes)`` as probabilities: as they are where they are some, else by the softmax of logits."""
-    sums = outputs.sum(axis=1)
-    if outputs.min(initial=0.0) >= 0 and np.allclose(sums, 1, atol=1e-2):
-        return np.asarray(outputs / sums[:, None], np.float32)
-    spread = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return np.asarray(spread / spread.sum(axis=1, keepdims=True), np.float32)
