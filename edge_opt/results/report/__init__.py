@@ -10,11 +10,11 @@ from edge_opt.results.report import front, markdown, raw, text
 from edge_opt.store import room
 from edge_opt.types import Measured, Report
 
-Format = Literal["text", "md", "csv", "json"]
+Format = Literal["text", "md", "html", "csv", "json"]
 PICTURE = "front.svg"
 
 
-def render(report: Report, format: Format, *, picture: str = "") -> str:
+def render(report: Report, format: Format, *, lang: str = "en", folder: Path | None = None, picture: str = "") -> str:
     """``report`` in ``format``, ending in a line break; ``picture`` is where a document finds that of the front."""
     if format == "text":
         return text.text(report)

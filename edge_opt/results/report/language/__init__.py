@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from edge_opt import units
 from edge_opt.errors import UnknownName
 from edge_opt.results.report.language import english, french
+from edge_opt.results.report.language.phrases import PAIRS
 
 Code = Literal["en", "fr"]
 
@@ -94,13 +95,14 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "bytes": units.format_bytes,
     "duration": units.format_duration,
     "seconds": units.format_seconds,
+    "confidence": units.format_confidence,
     "p": lambda value: f"{value:.2g}" if value >= 1e-4 else "< 0.0001",
 }
 
 _LANGUAGES: Mapping[str, Language] = {
     "en": Language(
         "en",
-        english.PHRASES,
+        {key: pair[0] for key, pair in PAIRS.items()},
         english.VOCABULARY,
         english.localised,
         english.typeset,
@@ -110,7 +112,7 @@ _LANGUAGES: Mapping[str, Language] = {
     ),
     "fr": Language(
         "fr",
-        french.PHRASES,
+        {key: pair[1] for key, pair in PAIRS.items()},
         french.VOCABULARY,
         french.localised,
         french.typeset,

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PHRASES: Mapping[str, str] = {
-    "more": "{count:count} more",
-}
-
 VOCABULARY: Mapping[str, str] = {
     "train": "training",
     "validation": "validation",

@@ -11,10 +11,6 @@ from collections.abc import Mapping
 
 NARROW, NO_BREAK = "\u202f", "\u00a0"
 
-PHRASES: Mapping[str, str] = {
-    "more": "{count:n autre|autres}",
-}
-
 VOCABULARY: Mapping[str, str] = {
     "train": "entraînement",
     "validation": "validation",

@@ -1,0 +1,1 @@
+"""A document as a tree of plain blocks, written from a Report or a Diagnosis in one language; renderers draw it."""

@@ -1,0 +1,11 @@
+"""The phrases of the documents, both languages side by side: English, then French, under one key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edge_opt.results.report.language.phrases import amounts, diagnosis
+
+Pair = tuple[str, str]
+
+PAIRS: Mapping[str, Pair] = {**amounts.PAIRS, **diagnosis.PAIRS}
