@@ -13,6 +13,7 @@ from PIL import Image
 from edge_opt.errors import DataError
 from edge_opt.inputs import dataset
 from edge_opt.inputs.dataset import pictures
+from edge_opt.types import Unreadable
 
 RNG = np.random.default_rng(6)
 
@@ -130,6 +131,7 @@ def test_a_corrupt_picture_is_named_skipped_and_counted(tmp_path: Path, ending: 
     assert data.findings[0].message.startswith(
         f"1 of 9 pictures cannot be decoded and is left out: 'cat/broken.{ending}'"
     )
+    assert data.unreadable == Unreadable(total=9, corrupt=1, missing=0, examples=(f"cat/broken.{ending}",))
     assert data.train is not None
     assert len(data.train) == 8
 
@@ -250,6 +252,7 @@ def test_missing_files_of_a_table_are_named_and_counted(tmp_path: Path) -> None:
     data = dataset.read(tmp_path / "list.csv")
     assert codes(data) == ["EO102"]
     assert data.findings[0].message == "1 of 3 files does not exist and is left out: 'cat/99.png'"
+    assert data.unreadable == Unreadable(total=3, corrupt=0, missing=1, examples=("cat/99.png",))
 
 
 @pytest.mark.parametrize(

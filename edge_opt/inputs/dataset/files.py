@@ -15,12 +15,13 @@ from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import pictures
 from edge_opt.inputs.dataset.names import Split, absent_finding, counted, declared_classes, few, order_finding
 from edge_opt.inputs.dataset.samples import Dataset, FileSamples, short_name
-from edge_opt.types import Finding
+from edge_opt.types import Finding, Unreadable
 
 Progress = Callable[[int, int], None]
 
 
 _AT_ONCE = 256  # files that wait for a thread to look at them
+_EXAMPLES = 5  # names of unreadable files that are kept, of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,26 @@ class Row:
 
 
 def dataset(
-    path: Path, root: Path, rows: Sequence[Row], findings: Iterable[Finding], progress: Progress | None = None
+    path: Path,
+    root: Path,
+    rows: Sequence[Row],
+    findings: Iterable[Finding],
+    progress: Progress | None = None,
+    missing: Sequence[str] = (),
 ) -> Dataset:
     """The data set of ``rows``; ``progress(done, total)`` is called while they are looked at.
 
-    A class that is only declared, as a model may know more than the data show, is a finding. Raises DataError where
-    only one class is left, or none of a class's pictures can be decoded.
+    ``missing`` are files that were listed beside them and do not exist. A class that is only declared, as a model may
+    know more than the data show, is a finding. Raises DataError where only one class is left, or none of a class's
+    pictures can be decoded.
     """
     labelled = any(row.label for row in rows)
     classes = _classes(path, rows) if labelled else declared_classes(path)
     inspected = _inspect([row.path for row in rows], progress)
     good = [i for i, each in enumerate(inspected) if not each.fault]
     found = list(findings)
-    if len(good) < len(rows):
-        faults = [(Path(row.path), each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
+    faults = [(Path(row.path), each.fault) for row, each in zip(rows, inspected, strict=True) if each.fault]
+    if faults:
         found.append(_broken(root, faults, len(rows)))
     if labelled:
         _check_classes(path, rows, good)
@@ -77,6 +84,12 @@ def dataset(
         findings=tuple(found),
         sha256=_sha256(root, classes, parts),
         labelled=labelled,
+        unreadable=Unreadable(
+            total=len(rows) + len(missing),
+            corrupt=len(faults),
+            missing=len(missing),
+            examples=(*(short_name(root, path) for path, _ in faults[:_EXAMPLES]), *missing[:_EXAMPLES]),
+        ),
     )
 
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.inputs.dataset import pictures
-from edge_opt.types import Finding
+from edge_opt.types import Finding, Unreadable
 
 Labels = NDArray[np.int64]
 Indices = Sequence[int] | NDArray[np.int64]
+_ALL_READ = Unreadable(total=0, corrupt=0, missing=0, examples=())
 
 
 class Samples(Protocol):
@@ -145,6 +146,7 @@ class Dataset:
     sha256: str
     kind: Literal["picture", "array"] = "picture"
     labelled: bool = True
+    unreadable: Unreadable = _ALL_READ  # of the files that were listed
 
     @property
     def noun(self) -> str:

@@ -40,7 +40,7 @@ def read(path: Path, progress: files.Progress | None = None) -> Dataset:
     if not rows:
         detail = f"no file of it exists, as '{missing[0]}'" if missing else "it has no rows"
         raise DataError(f"'{path}' names no picture: {detail}", f"paths are relative to the folder '{path.parent}'")
-    return files.dataset(path, path.parent, rows, _missing(missing, len(rows)), progress)
+    return files.dataset(path, path.parent, rows, _missing(missing, len(rows)), progress, missing)
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
