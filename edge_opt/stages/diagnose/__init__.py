@@ -7,13 +7,18 @@ from edge_opt.stages.diagnose.ranking import ranked
 from edge_opt.types import Behaviour, DataEvidence, Structure, Symptom, TrainingEvidence
 
 
-def diagnose(seen: DataEvidence, trained: TrainingEvidence, made: Structure, behaved: Behaviour) -> tuple[Symptom, ...]:
-    """Every symptom of the data, the training and the model as it is: pure functions over what was collected."""
+def diagnose(
+    seen: DataEvidence | None, trained: TrainingEvidence, made: Structure | None, behaved: Behaviour | None
+) -> tuple[Symptom, ...]:
+    """Every symptom of the data, the training and the model as it is: pure functions over what was collected.
+
+    What is None could not be looked at.
+    """
     return ranked(
         [
-            *data.symptoms(seen),
+            *(data.symptoms(seen) if seen else ()),
             *training.symptoms(trained),
-            *structure.symptoms(made),
-            *behaviour.symptoms(behaved, seen.classes),
+            *(structure.symptoms(made) if made else ()),
+            *(behaviour.symptoms(behaved, seen.classes) if behaved and seen else ()),
         ]
     )
