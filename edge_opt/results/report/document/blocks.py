@@ -120,9 +120,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Listing:
-    """Lines to be typed as they stand."""
+    """Lines to be typed as they stand; ``label`` says what they are to who cannot see it."""
 
     text: str
+    label: str
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""The headings that a report must have, letter by letter: they are written as the course has them, not typeset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What stands in every report in this order, and is looked for by others."""
+
+    title: str
+    problems: str
+    solutions: str
+    performance: str
+    conclusion: str
+    appendix: str
+    impact: str
+    heads: tuple[str, str, str, str]
+    accuracy: str
+    time: str
+    size: str
+    robustness: str
+    calibration: str
+
+
+SKELETONS: Mapping[str, Skeleton] = {
+    "en": Skeleton(
+        title="Model improvement report",
+        problems="Problems identified",
+        solutions="Solutions implemented",
+        performance="Performance compared",
+        conclusion="Conclusion",
+        appendix="Appendix",
+        impact="→ Impact:",
+        heads=("Metric", "Before", "After", "Improvement"),
+        accuracy="Accuracy",
+        time="Inference time",
+        size="Model size",
+        robustness="Robustness",
+        calibration="Calibration error",
+    ),
+    "fr": Skeleton(
+        title="Rapport d'amélioration du modèle",
+        problems="Problèmes identifiés",
+        solutions="Solutions implémentées",
+        performance="Performances comparées",
+        conclusion="Conclusion",
+        appendix="Annexes",
+        impact="→ Impact:",
+        heads=("Métrique", "Avant", "Après", "Amélioration"),
+        accuracy="Précision",
+        time="Temps d'inférence",
+        size="Taille du modèle",
+        robustness="Robustesse",
+        calibration="Erreur de calibration",
+    ),
+}
