@@ -102,6 +102,9 @@ seed = click.option(
 allow_code = click.option(
     "--allow-code", is_flag=True, help="Load a model file that carries code. Only if you trust its author."
 )
+lang = click.option(
+    "--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the document."
+)
 format = click.option(
     "--format",
     "format",

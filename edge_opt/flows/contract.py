@@ -80,6 +80,21 @@ def likely_for(data: datasets.Dataset, spec: TensorSpec, few: datasets.Samples) 
     return preprocess.likely(spec, few) if data.kind == "picture" else preprocess.likely_arrays(spec, data.train or few)
 
 
+def tried_under(
+    contract: Contract,
+    data: datasets.Dataset,
+    spec: TensorSpec,
+    samples: datasets.Samples,
+    predict: Predict,
+    run: Run,
+) -> Mapping[Contract, NDArray[np.bool_]]:
+    """Whether each of some ``samples`` is answered rightly under ``contract``, the first, and under the likely ones."""
+    few = samples.take(_spread(samples.labels, _FIRST_SAMPLES))
+    every = tuple(dict.fromkeys((contract, *likely_for(data, spec, few))))
+    few = samples.take(_spread(samples.labels, min(_CONTRACT_SAMPLES, _affordable(every))))
+    return _tried(every, few, predict, run, [])
+
+
 def _affordable(likely: Sequence[Contract]) -> int:
     """How many samples may lie in the scratch folder under all those contracts at once."""
     row_bytes = 4 * int(np.prod(preprocess.shape(likely[0])))

@@ -92,8 +92,9 @@ def _in_time(
         return tuple(candidates), ()
     scale = _scale(bench, trials, pace)
     prices = {one.id: sum(cost.price(one, scale).values()) for one in candidates}
+    kept_s = cost.reserve(scale) + cost.disturbing_s(scale, bench.request.effort, limit_s)
     time = promise.Time(
-        left=limit_s - pace.elapsed_s - cost.reserve(scale),
+        left=limit_s - pace.elapsed_s - kept_s,
         again=cost.again(scale) if trials else 0.0,
         share=_SHARE if trials else _FIRST_SHARE,
     )
@@ -133,6 +134,17 @@ def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skip
         np.load(bench.given.timing, mmap_mode="r")[0].nbytes,
         0 if bench.untimed else request.protocol.rounds,
         summary.certification,
+        _beside_s(bench),
     )
     doubt = guard.enough(summary.certification, request.target.budget.max_drop)
     bench.watch(replace(outline, findings=(doubt,) if doubt else (), skipped=skipped, effort=request.effort))
+
+
+def _beside_s(bench: Workbench) -> float:
+    """The seconds for robustness and the diagnosis."""
+    request, summary = bench.request, bench.given.summary
+    scale = cost.Scale(
+        model=bench.given.model, selection=summary.selection, certification=summary.certification, rounds=0
+    )
+    diagnosis_s = cost.diagnosis_s(scale) if request.diagnose else 0.0
+    return diagnosis_s + cost.disturbing_s(scale, request.effort, request.time_limit_s)

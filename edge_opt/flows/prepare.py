@@ -45,6 +45,7 @@ class Prepared:
     model: Model
     source: Source
     contract: Contract
+    data: datasets.Dataset
     splits: datasets.Splits
     summary: DataSummary
     calibration: Path
@@ -139,6 +140,7 @@ def prepare(
         model=model,
         source=source,
         contract=contract,
+        data=data,
         splits=splits,
         summary=summary,
         calibration=inputs["calibration"],

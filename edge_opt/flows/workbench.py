@@ -67,6 +67,8 @@ class Request:
     time_limit_s: float | None = None
     jobs: int = 1  # conversions and evaluations side by side
     cache: Path | None = None  # where artifacts are shared with other runs
+    diagnose: bool = True  # whether the report says what limits the model
+    history: Path | None = None  # of the training; without one, that beside the model
     seed: int = 0
     protocol: Protocol = field(default_factory=Protocol)
     allow_code: bool = False

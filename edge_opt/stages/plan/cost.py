@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edge_opt.types import Candidate, Model, Outline
+from edge_opt.types import Candidate, Effort, Model, Outline
 
 # Rough costs, good enough to say "about three minutes": medians of runs on two cores of a 2.5 GHz Xeon.
 _EXPORT_S = {"tflite": 8.0, "onnx": 5.0, "openvino": 4.0}
@@ -16,6 +17,14 @@ _PAIRS, _PAIR_PROCESSES, _PAIR_S = 2, 6, 0.5  # mostly a near tie and the winner
 _SLOWEST_KERNELS = 40  # int16 activations run reference kernels on x86
 _PUBLISH_S = 5.0  # the report with its picture, and the bundle
 _LEAST_FACTOR = 0.5
+# Disturbing samples to compare robustness: so many conditions, of two artifacts, in so many seconds at most
+_CONDITIONS = 40
+_DISTURBING_S: Mapping[Effort, float] = {"quick": 20.0, "standard": 60.0, "thorough": 180.0}
+_DISTURBING_SHARE = 0.15  # of a time limit
+_DISTURB_S, _DISTURB_VALUE_S = 5e-5, 2e-8  # for one sample, and for each of its values
+_FEWEST_DISTURBED = 100  # fewer could not tell a model that falls apart from one that does not
+# The diagnosis: the framework starts some times, answers every split, and the data are looked at
+_STARTS, _START_S, _LOOK_S, _MOST_ANSWERED = 4, 5.0, 15.0, 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +69,29 @@ def reserve(scale: Scale) -> float:
     return _PUBLISH_S + prepare_s + certify_s + _pairs_s(scale)
 
 
+def disturbed(scale: Scale, effort: Effort, limit_s: float | None = None) -> int:
+    """How many samples of the selection are disturbed to compare two artifacts; 0 where so few would say nothing."""
+    seconds = min(_DISTURBING_S[effort], _DISTURBING_SHARE * limit_s if limit_s is not None else math.inf)
+    count = min(scale.selection, int(seconds / disturbing_one_s(scale)))
+    return count if count >= min(scale.selection, _FEWEST_DISTURBED) else 0
+
+
+def disturbing_s(scale: Scale, effort: Effort, limit_s: float | None = None) -> float:
+    """The seconds that comparing the robustness of two artifacts takes."""
+    return disturbed(scale, effort, limit_s) * disturbing_one_s(scale)
+
+
+def diagnosis_s(scale: Scale) -> float:
+    """The seconds that a diagnosis of the original takes."""
+    return _STARTS * _START_S + _LOOK_S + (_MOST_ANSWERED + scale.certification) * scale.float_s
+
+
+def disturbing_one_s(scale: Scale) -> float:
+    """The seconds that one sample takes under all conditions, for two artifacts."""
+    values = math.prod(size or 1 for size in scale.model.inputs[0].shape)
+    return 2 * _CONDITIONS * (scale.float_s + _DISTURB_S + values * _DISTURB_VALUE_S)
+
+
 def factors(spent: Mapping[str, tuple[float, int]], tried: Sequence[Candidate], scale: Scale) -> dict[str, float]:
     """How much longer each stage took than :func:`price` says: ``spent`` are its seconds and its jobs so far.
 
@@ -82,10 +114,12 @@ def outline(
     sample_bytes: int,
     rounds: int,
     certification: int = 0,
+    beside_s: float = 0.0,
 ) -> Outline:
     """What trying ``candidates`` will take from here on, the model and the data being prepared.
 
     ``samples`` inputs of ``sample_bytes`` are evaluated for each, ``certification`` inputs for the chosen ones.
+    ``beside_s`` is for what is looked at beside them: robustness and the diagnosis.
     """
     scale = Scale(model=model, selection=samples, certification=certification, rounds=rounds)
     prices = [price(one, scale) for one in candidates]
@@ -95,7 +129,8 @@ def outline(
         seconds=sum(exports.values())
         + sum(sum(each.values()) - each["optimize"] for each in prices)
         + _LOOKS * (_PROCESS_S + certification * scale.float_s)
-        + _pairs_s(scale),
+        + _pairs_s(scale)
+        + beside_s,
         disk_bytes=len(exports) * model.size_bytes + (samples + certification) * sample_bytes,
     )
 

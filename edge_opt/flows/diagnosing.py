@@ -1,0 +1,83 @@
+"""``edge-opt diagnose`` as functions: plain values in, a diagnosis out, and its documents in a folder."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+from edge_opt.flows.asked import device, executor, silent
+from edge_opt.flows.diagnose import Diagnosed, Request
+from edge_opt.flows.diagnose import diagnose as diagnosed
+from edge_opt.flows.given import temporary
+from edge_opt.flows.picturing import draw_confusions
+from edge_opt.inputs import targets
+from edge_opt.results.report import diagnosis as texts
+from edge_opt.store import Run, cache_folder
+from edge_opt.types import Diagnosis, Watch
+
+
+def diagnose(
+    model: str | Path,
+    data: str | Path,
+    *,
+    history: str | Path | None = None,
+    target: str = "host",
+    output: str | Path | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    allow_code: bool = False,
+    lang: str = "en",
+    watch: Watch = silent,
+) -> Diagnosis:
+    """What limits the model, the worst first, with the evidence.
+
+    ``history`` are its learning curves; one that lies beside the model is found. ``samples`` are disturbed to measure
+    robustness: by default as many as three minutes allow. The folder ``output``, if given, keeps the documents in the
+    language ``lang``, and what need not be done twice. Raises EdgeOptError where nothing can be looked at.
+    """
+    return diagnose_into(
+        output, model, data, history=history, target=target, samples=samples, seed=seed, allow_code=allow_code,
+        lang=lang, watch=watch,
+    ).diagnosis  # fmt: skip
+
+
+def diagnosis_folder(model: str | Path, output: str | Path | None) -> Path:
+    """Where the command line works: ``output``, or the folder ``runs/MODEL-diagnosis`` here."""
+    return Path(output) if output else Path("runs") / f"{Path(model).stem}-diagnosis"
+
+
+def diagnose_into(
+    output: str | Path | None,
+    model: str | Path,
+    data: str | Path,
+    *,
+    history: str | Path | None = None,
+    target: str = "host",
+    samples: int | None = None,
+    seed: int = 0,
+    allow_code: bool = False,
+    lang: str = "en",
+    watch: Watch = silent,
+) -> Diagnosed:
+    """The same with the model that it is of."""
+    request = Request(
+        model=Path(model),
+        data=Path(data),
+        target=targets.load(target),
+        history=Path(history) if history else None,
+        samples=samples,
+        cache=cache_folder(os.environ),
+        seed=seed,
+        allow_code=allow_code,
+    )
+    opened = Run.start(Path(output), {"command": "diagnose"}, resume=True) if output else nullcontext()
+    with opened as kept, temporary() as scratch, closing(executor()) as workers:
+        run = kept or scratch
+        found = diagnosed(request, run=run, device=device(request.target), executor=workers, watch=watch)
+        if kept:
+            if found.judged and found.diagnosis.behaviour:
+                draw_confusions(found.diagnosis.behaviour, found.judged, found.classes, kept.folder)
+            texts.write(found.diagnosis, found.model, kept.folder, lang=lang)
+            kept.close()
+    return found
