@@ -4,6 +4,7 @@ from edge_opt.inputs.preprocess.array import Statistics, statistics
 from edge_opt.inputs.preprocess.array import likely as likely_arrays
 from edge_opt.inputs.preprocess.document import contract_path, read, write
 from edge_opt.inputs.preprocess.likely import check, describe, likely
+from edge_opt.inputs.preprocess.picture import finished, unfinished
 from edge_opt.inputs.preprocess.writing import Progress, apply, parts, prepare, prepare_each, shape
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "check",
     "contract_path",
     "describe",
+    "finished",
     "likely",
     "likely_arrays",
     "parts",
@@ -21,5 +23,6 @@ __all__ = [
     "read",
     "shape",
     "statistics",
+    "unfinished",
     "write",
 ]

@@ -50,15 +50,20 @@ def apply(contract: Preprocessing, image: Array) -> Array:
 
     ``image`` is ``(h, w, c)`` with c = 1 (grey) or 3 (RGB), uint8, or float32 in 0..255, which is then not rounded.
     """
-    return _finished(contract, resized(contract, _colored(contract.color, image)))
+    return finished(contract, resized(contract, _colored(contract.color, image)))
 
 
-def _finished(contract: Preprocessing, picture: Array) -> Array:
-    """A picture of the right colours and size, scaled and in the contract's layout."""
-    values = _linear(contract, picture)
+def finished(contract: Preprocessing, pictures: Array) -> Array:
+    """A picture ``(h, w, c)`` of the right colours and size, or ``(n, h, w, c)``: scaled, in the contract's layout."""
+    values = _linear(contract, pictures)
     if contract.layout == "NCHW":
-        return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+        return np.ascontiguousarray(np.moveaxis(values, -1, -3))
     return np.ascontiguousarray(values[..., 0] if contract.layout == "NHW" else values)
+
+
+def unfinished(contract: Preprocessing) -> Preprocessing:
+    """The contract up to colours and size: it gives whole pixels in 0..255, ``(h, w, c)``, for :func:`finished`."""
+    return replace(contract, scale=(1.0,), offset=(0.0,), dtype="uint8", layout="NHWC")
 
 
 def apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]:
@@ -66,10 +71,10 @@ def apply_each(contracts: Sequence[Preprocessing], image: Array) -> list[Array]:
     pictures: dict[Preprocessing, Array] = {}
     rows = []
     for contract in contracts:
-        geometry = replace(contract, scale=(1.0,), offset=(0.0,), dtype="uint8", layout="NHWC")
+        geometry = unfinished(contract)
         if geometry not in pictures:
             pictures[geometry] = resized(contract, _colored(contract.color, image))
-        rows.append(_finished(contract, pictures[geometry]))
+        rows.append(finished(contract, pictures[geometry]))
     return rows
 
 
