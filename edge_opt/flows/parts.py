@@ -94,7 +94,14 @@ PARTS = (
         imported="matplotlib",
         extra="report",
         probe="matplotlib",
-        enables="draw the trade-off between latency and accuracy",
+        enables="draw the pictures of reports",
+    ),
+    Part(
+        package="scikit-learn",
+        imported="sklearn",
+        extra="diagnose",
+        probe="scikit_learn",
+        enables="diagnose data: shifts between splits",
     ),
     Part(
         package="tflite-runtime",

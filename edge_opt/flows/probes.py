@@ -111,3 +111,10 @@ def matplotlib() -> None:
     out = io.BytesIO()
     Figure().savefig(out, format="svg")
     _check(b"<svg" in out.getvalue())
+
+
+def scikit_learn() -> None:
+    """Tell two points apart."""
+    from sklearn.linear_model import LogisticRegression
+
+    _check(LogisticRegression().fit([[0.0], [1.0]], [0, 1]).predict([[2.0]]).tolist() == [1])
