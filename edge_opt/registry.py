@@ -53,6 +53,8 @@ class Frontend(Protocol):
     """A kind of trained model → its description, a float source at batch 1, and the framework's own outputs.
 
     ``accepts`` looks at names and first bytes only; the other two load the framework and run in a process of their own.
+    One that can look inside has ``activity(path, inputs, allow_code) -> tuple[Activity, ...]`` too, run likewise: how
+    many channels of each layer never answer. Without it a diagnosis says nothing of dead channels.
     """
 
     source: SourceKind  # of what :meth:`prepare` writes

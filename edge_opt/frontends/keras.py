@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import EdgeOptError, ModelError
-from edge_opt.nets import archive, describe, frameworks, freeze, trust, wiring
+from edge_opt.nets import activity, archive, describe, frameworks, freeze, trust, wiring
 from edge_opt.nets.archive import Archive
-from edge_opt.types import Model, Source, SourceKind, TensorSpec
+from edge_opt.types import Activity, Model, Source, SourceKind, TensorSpec
 
 _SUFFIXES = {".keras", ".h5", ".hdf5"}
 _BATCH = 64
@@ -88,6 +88,14 @@ class KerasFrontend:
                 answers = model.predict_on_batch(np.asarray(inputs[start : start + batch], source.dtype))
                 (found[start : start + batch],) = frameworks.tensorflow().nest.flatten(answers)
         return found
+
+    def activity(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> tuple[Activity, ...]:
+        """How many channels of every layer answer the same to all of ``inputs``."""
+        _, model = _load(path, allow_code)
+        source, _ = _specification(path, model)
+        freeze.check_inputs(path, source, inputs)
+        with freeze.wrapped(f"'{path.name}' cannot be looked into", "the rest of the diagnosis needs no look inside"):
+            return activity.observe(model, np.asarray(inputs, source.dtype))
 
 
 def _specification(path: Path, model: Any) -> tuple[TensorSpec, TensorSpec]:

@@ -1,12 +1,81 @@
-"""Symptoms of the structure."""
+"""Symptoms of the structure: channels that do nothing, parameters in the wrong place, and no normalisation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from edge_opt.types import Structure, Symptom
+from edge_opt.types import Activity, Structure, Symptom
+
+_Check = Callable[[Structure], Iterator[Symptom]]
+
+# Dead channels: of all that were looked at, or of one layer. Rectified units die now and then in sound trainings too
+# (a few percent; Lu et al. 2020, "Dying ReLU and initialization"), in a dense layer more often than in a convolution.
+_MANY_DEAD, _SOME_DEAD = 0.3, 0.05
+_HALF_DEAD, _QUARTER_DEAD = 0.5, 0.25
+_LEAST_CHANNELS = 8  # of a layer that is judged by itself
+
+_DENSE = {"Dense", "Gemm", "MatMul", "BatchMatMulV2", "FULLY_CONNECTED"}
+_NEARLY_ALL, _MOST = 0.9, 0.5  # of the parameters in one dense layer
+_LARGE = 50_000  # parameters: in a smaller network their place does not matter
+_DEEP = 3  # convolutions from which on normalisation helps to train
 
 
 def symptoms(made: Structure) -> Iterator[Symptom]:
     """Every symptom of the structure."""
-    yield from ()
+    for check in CHECKS:
+        yield from check(made)
+
+
+def dead_channels(made: Structure) -> Iterator[Symptom]:
+    """Channels that answer the same to every sample: they cost time and know nothing."""
+    channels = sum(one.channels for one in made.activity)
+    dead = sum(one.dead for one in made.activity)
+    if not made.looked_inside or not dead:
+        return
+    share = dead / channels
+    judged = [one for one in made.activity if one.channels >= _LEAST_CHANNELS]
+    worst = max((_share(one) for one in judged), default=0.0)
+    convolution = max((_share(one) for one in judged if one.kind != "Dense"), default=0.0)
+    if share < _SOME_DEAD and worst < _QUARTER_DEAD:
+        return
+    yield Symptom(
+        code="EO806",
+        severity="problem" if share >= _MANY_DEAD or convolution >= _HALF_DEAD else "warning",
+        size=max(share, convolution / 2),
+        facts={"dead": dead, "channels": channels, "share": share},
+        names=tuple(one.layer for one in sorted(made.activity, key=_share, reverse=True) if one.dead),
+    )
+
+
+def one_dense_layer(made: Structure) -> Iterator[Symptom]:
+    """A dense layer behind convolutions that holds most of the parameters: size without much use."""
+    if made.largest_kind not in _DENSE or not made.convolutions or made.parameters < _LARGE:
+        return
+    if made.largest_share >= _MOST:
+        yield Symptom(
+            code="EO807",
+            severity="problem" if made.largest_share >= _NEARLY_ALL else "warning",
+            size=made.largest_share - _MOST,  # the parameters are not the accuracy: most of them may well be saved
+            facts={
+                "share": made.largest_share,
+                "parameters": round(made.largest_share * made.parameters),
+                "total": made.parameters,
+            },
+            names=(made.largest_layer,),
+        )
+
+
+def no_normalisation(made: Structure) -> Iterator[Symptom]:
+    """Several convolutions without a normalisation between them, where that can be known.
+
+    Exporters fold batch normalisation into the convolutions, so that its absence says nothing in ONNX or TFLite.
+    """
+    if made.looked_inside and made.convolutions >= _DEEP and not made.normalisations:
+        yield Symptom(code="EO808", severity="hint", size=0.01, facts={"convolutions": made.convolutions})
+
+
+def _share(one: Activity) -> float:
+    return one.dead / one.channels
+
+
+CHECKS: tuple[_Check, ...] = (dead_channels, one_dense_layer, no_normalisation)
