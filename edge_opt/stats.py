@@ -181,6 +181,55 @@ def _crossing(falling: Callable[[float], float], low: float, high: float) -> flo
     return (low + high) / 2
 
 
+def mean_interval(differences: ArrayLike, *, confidence: float = 0.90) -> Interval:
+    """The mean of paired ``differences`` of scores, each in -1..1, with its normal interval.
+
+    Where hardly any sample changed its score, the variance that was seen says nothing: the sum of squares then counts
+    as z², with which the interval of no change at all is as wide as Tango's. Raises ValueError where there are none.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.size == 0 or not (np.abs(values) <= 1).all():
+        raise ValueError("a mean needs differences within -1..1, and at least one")
+    z = _z((1 + confidence) / 2)
+    mean = float(values.mean())
+    half = z * math.sqrt(max(float(np.square(values - mean).sum()), z * z)) / values.size
+    return Interval(low=max(mean - half, -1.0), estimate=mean, high=min(mean + half, 1.0), confidence=confidence)
+
+
+# ── p-values ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def binomial_tail(least: int, trials: int, chance: float = 0.5) -> float:
+    """How likely ``least`` or more of ``trials`` are hits, each with ``chance``: the exact one-sided test.
+
+    Of discordant pairs, with ``chance`` 0.5, it is McNemar's. Source: McNemar (1947), Psychometrika 12:153-157.
+    """
+    if least <= 0 or chance >= 1:
+        return 1.0 if least <= trials else 0.0
+    if least > trials or chance <= 0:
+        return 0.0
+    counts = np.arange(1, trials + 1, dtype=np.float64)
+    factors = np.concatenate([[0.0], np.log((trials - counts + 1) / counts)])
+    hits = np.arange(trials + 1)
+    logs = np.cumsum(factors) + hits * math.log(chance) + (trials - hits) * math.log1p(-chance)
+    return min(float(np.exp(logs[least:]).sum()), 1.0)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """``p_values`` adjusted so that all those under 0.05 hold together at 5 %.
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
+    """
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.asarray(p_values, dtype=np.float64)[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty_like(stepped)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return tuple(adjusted.tolist())
+
+
+# ── how many samples ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def samples_to_decide(samples: int, lost: int, gained: int, limit: float, *, confidence: float = 0.90) -> int | None:
     """About how many samples would settle whether the drop is within ``limit``, if the observed rates hold.
 

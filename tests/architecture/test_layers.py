@@ -19,6 +19,7 @@ FLOORS = {
     "store": 2,
     "units": 2,
     "stats": 2,
+    "confidence": 2,
     "registry": 2,
     "limits": 2,
     "turns": 2,
