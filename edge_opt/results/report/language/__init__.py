@@ -53,6 +53,8 @@ class Language:
             return f"{self.write(value, 'count')} {self._form(value, forms)}"
         if kind == "form":
             return self._form(value, forms)
+        if kind == "pp":
+            return self.phrase("points", change=self.write(value, "points2"), size=abs(100 * float(value)))
         if kind == "word":
             return self.word(str(value))
         if kind == "names":

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_opt.results.report.language.phrases import amounts, diagnosis
+from edge_opt.results.report.language.phrases import amounts, annex, comparison, diagnosis, drawn, evidence, summary
 
 Pair = tuple[str, str]
 
-PAIRS: Mapping[str, Pair] = {**amounts.PAIRS, **diagnosis.PAIRS}
+PAIRS: Mapping[str, Pair] = {
+    **amounts.PAIRS,
+    **diagnosis.PAIRS,
+    **summary.PAIRS,
+    **comparison.PAIRS,
+    **annex.PAIRS,
+    **evidence.PAIRS,
+    **drawn.PAIRS,
+}

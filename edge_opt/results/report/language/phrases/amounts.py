@@ -14,10 +14,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "intervalle à {confidence:confidence} : {low} … {high}",
     ),
     "change_with_interval": (
-        "{change} {size:form point|points} ({interval})",
+        "{change} {size:form points|points} ({interval})",
         "{change} {size:form point|points} ({interval})",
     ),
-    "points": ("{change} {size:form point|points}", "{change} {size:form point|points}"),
+    "points": ("{change} {size:form points|points}", "{change} {size:form point|points}"),
     "no_change": ("no change", "aucun changement"),
     "faster": ("{ratio:ratio} times faster ({interval})", "{ratio:ratio} fois plus rapide ({interval})"),
     "slower": ("{ratio:ratio} times slower ({interval})", "{ratio:ratio} fois plus lent ({interval})"),
