@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from edge_opt.confidence import calibration_error
 from edge_opt.errors import EdgeOptError
 from edge_opt.flows.behaving import ORIGINAL
 from edge_opt.flows.choose import Choice
@@ -17,7 +18,6 @@ from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import diagnose as diagnosing
 from edge_opt.stages.observe.answers import Answers
 from edge_opt.stages.observe.behaviour import of_behaviour
-from edge_opt.stages.observe.calibration import calibration_error
 from edge_opt.stages.observe.training import of_training
 from edge_opt.stages.plan import cost
 from edge_opt.types import (

@@ -25,7 +25,8 @@ def compare(trial_id: str, before: Robustness, after: Robustness, max_drop: floa
     """What the artifact ``trial_id`` lost against the baseline: ``before`` and ``after`` are on the same samples.
 
     The loss of robustness is that of the mean score of a sample over all conditions, and may be ``max_drop``. The
-    baseline itself (the very same object) passes by definition. Raises InputError where the samples are not the same.
+    baseline itself (the very same object) passes by definition. Raises InputError where the samples are not the same,
+    or have no labels: nobody knows then whether a confidence is founded.
     """
     pairs = list(zip((before.clean, *before.conditions), (after.clean, *after.conditions), strict=False))
     if len(before.conditions) != len(after.conditions) or not all(_comparable(*pair) for pair in pairs):
@@ -34,6 +35,8 @@ def compare(trial_id: str, before: Robustness, after: Robustness, max_drop: floa
             f"'{before.model}' and '{after.model}' differ",
             "measure both in the same run",
         )
+    if before.clean.metric != "top1" or not (before.clean.confidences and after.clean.confidences):
+        raise InputError("calibration is compared on labelled samples, with the confidence of every answer")
     same = before is after
     lost = np.mean([_scores(old) - _scores(new) for old, new in pairs[1:]], axis=0)
     return Quality(
@@ -41,7 +44,7 @@ def compare(trial_id: str, before: Robustness, after: Robustness, max_drop: floa
         before=before,
         after=after,
         robustness=_margin(_nothing() if same else stats.mean_interval(lost, confidence=CONFIDENCE), max_drop),
-        calibration=_calibration(before.clean, after.clean, same),
+        calibration=_margin(_nothing() if same else _rise(before.clean, after.clean), MOST_RISE),
         conditions=_conditions(before, after),
     )
 
@@ -68,15 +71,10 @@ def _margin(loss: Interval, limit: float) -> Margin:
     return Margin(status=status, loss=loss, limit=limit)
 
 
-def _calibration(before: Accuracy, after: Accuracy, same: bool) -> Margin | None:
-    if before.metric != "top1" or not before.confidences or not after.confidences:
-        return None
-    if same:
-        return _margin(_nothing(), MOST_RISE)
-    rise = confidence.rise_interval(
+def _rise(before: Accuracy, after: Accuracy) -> Interval:
+    return confidence.rise_interval(
         (before.scores, before.confidences), (after.scores, after.confidences), confidence=CONFIDENCE
     )
-    return _margin(rise, MOST_RISE)
 
 
 def _conditions(before: Robustness, after: Robustness) -> tuple[ConditionLoss, ...]:
@@ -127,7 +125,7 @@ def _robustness(quality: Quality) -> Finding | None:
 
 def _calibrated(quality: Quality) -> Finding | None:
     margin = quality.calibration
-    if margin is None or margin.status == "pass":
+    if margin.status == "pass":
         return None
     limit = f"the limit of {units.format_pp(margin.limit)}"
     if margin.status == "fail":

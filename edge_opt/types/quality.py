@@ -47,12 +47,12 @@ class Quality:
     """Robustness and calibration of an artifact against the baseline's, on the same samples.
 
     ``robustness`` is the loss of the mean accuracy over all conditions, ``calibration`` the rise of the calibration
-    error, None where there are no labels to measure it by. Single conditions are told, and decide nothing.
+    error. Single conditions are told, and decide nothing.
     """
 
     trial: str
     before: Robustness
     after: Robustness
     robustness: Margin
-    calibration: Margin | None
+    calibration: Margin
     conditions: tuple[ConditionLoss, ...]
