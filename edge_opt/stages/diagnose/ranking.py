@@ -11,7 +11,10 @@ _SEVERITIES = {"problem": 0, "warning": 1, "hint": 2}
 
 # A cause → what it brings about: mending the cause mends these, so they are told as its consequences.
 # From the most to the least fundamental: of two causes of one symptom, the first one explains it.
-_CONSEQUENCES: Mapping[str, tuple[str, ...]] = {}
+_CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
+    "EO801": ("EO802", "EO803", "EO804", "EO805"),
+    "EO802": ("EO803",),
+}
 
 
 def ranked(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:

@@ -25,6 +25,9 @@ VOCABULARY: Mapping[str, str] = {
     "sharpness": "sharpness",
     "deviation": "spread of the values",
     "mean": "mean of the values",
+    "overconfident": "too sure of its answers",
+    "underconfident": "not sure enough of its answers",
+    "unsteady": "too sure of some answers and not sure enough of others",
 }
 
 

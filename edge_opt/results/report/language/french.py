@@ -32,6 +32,9 @@ VOCABULARY: Mapping[str, str] = {
     "sharpness": "netteté",
     "deviation": "dispersion des valeurs",
     "mean": "moyenne des valeurs",
+    "overconfident": "trop sûr de ses réponses",
+    "underconfident": "pas assez sûr de ses réponses",
+    "unsteady": "trop sûr de certaines réponses et pas assez d'autres",
 }
 
 _BYTES = {"B": "o", "KiB": "Kio", "MiB": "Mio", "GiB": "Gio", "TiB": "Tio"}
