@@ -132,8 +132,14 @@ def installed(
     broken: dict[str, tuple[str, ...]] | None = None,
     missing: tuple[str, ...] = (),
 ) -> None:
-    """Put the fake frontend and exporters into the registry; pictures, which take seconds, are not drawn."""
+    """Put the fake frontend and exporters into the registry; what takes seconds is left out, and tested elsewhere.
+
+    That is: pictures are not drawn, and none is disturbed.
+    """
     monkeypatch.setattr("edge_opt.results.report.front.svg", lambda report: "<svg/>")
+    monkeypatch.setattr(
+        "edge_opt.stages.plan.cost._DISTURBING_S", dict.fromkeys(("quick", "standard", "thorough"), 0.0)
+    )
     monkeypatch.setattr("edge_opt.stats.RESAMPLES", 1000)  # the intervals need not be fine here
     how = {**BEHAVIOUR, **(behaviour or {})}
     real = _REAL  # not the one of now, which may be ours

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from edge_opt.errors import StepFailed
 from edge_opt.flows.ranking import following, rank
 from edge_opt.flows.retiming import time_again
+from edge_opt.flows.traded import loses, traded
 from edge_opt.flows.trials import accuracy_of
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard
-from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Retimed, Step, Trial
+from edge_opt.types import Access, Accuracy, Certificate, Failure, Finding, Quality, Retimed, Step, Trial
 
 _LOOK, _AT = "evaluate ", " on certification"  # around the id of a trial: the key of a look in the journal
 
@@ -22,12 +23,13 @@ class Choice:
 
     certificate: Certificate
     retimed: Retimed | None
+    quality: Quality | None
     findings: tuple[Finding, ...]
     failures: tuple[Failure, ...]
 
 
 def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
-    """The first in rank that stays ahead of the baseline when timed again, and then passes its certificate.
+    """The first in rank that stays ahead of the baseline when timed again, loses no robustness, and is then certified.
 
     Every look at the certification split goes into the ledger, also those made before a resume; the baseline stands
     last, so that there always is an answer. Where the samples are too few for any candidate to pass, none is looked at.
@@ -49,6 +51,11 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
         if again is None and not bench.untimed:
             refused.add(trial.id)
             continue
+        quality, said = traded(bench, baseline, trial)
+        findings += said
+        if quality and loses(quality):
+            refused.add(trial.id)
+            continue
         bench.watch(Step(stage="certify", what=trial.id, done=len(seen | refused), total=len(ranked)))
         try:
             accuracy = _certified_accuracy(bench, trial)
@@ -59,10 +66,12 @@ def choose(bench: Workbench, trials: Sequence[Trial]) -> Choice:
         seen.add(trial.id)
         certificate = _certificate(bench, trial, reference, accuracy, _looks(bench, reference))
         if certificate.status == "pass":
-            return Choice(certificate=certificate, retimed=again, findings=findings, failures=tuple(failures))
+            return Choice(
+                certificate=certificate, retimed=again, quality=quality, findings=findings, failures=tuple(failures)
+            )
     ledger = (*_looks(bench, reference), Access(trial=baseline.id, status="pass"))
     certificate = _certificate(bench, baseline, reference, reference, ledger)
-    return Choice(certificate=certificate, retimed=None, findings=findings, failures=tuple(failures))
+    return Choice(certificate=certificate, retimed=None, quality=None, findings=findings, failures=tuple(failures))
 
 
 # ── certified ──────────────────────────────────────────────────────────────────────────────────────────────────────

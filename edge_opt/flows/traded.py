@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge_opt.errors import StepFailed
+from edge_opt.flows.observing import left_out
 from edge_opt.flows.robustness import asking_artifact, robustness_of
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import quality
@@ -9,29 +11,27 @@ from edge_opt.stages.plan import cost
 from edge_opt.types import Finding, Measured, Preprocessing, Quality, Robustness, Trial
 
 
-def traded(bench: Workbench, baseline: Trial, trial: Trial) -> Quality | None:
-    """How robust and how well calibrated ``trial`` is against the baseline, on the selection split.
+def traded(bench: Workbench, baseline: Trial, trial: Trial) -> tuple[Quality | None, tuple[Finding, ...]]:
+    """How robust and how well calibrated ``trial`` is against the baseline, on the selection split, and what to say.
 
     None where that cannot be measured: arrays that are no pictures, data without labels, no time.
     """
-    before, after = robustness(bench, baseline, baseline), robustness(bench, baseline, trial)
+    try:
+        before, after = robustness(bench, baseline, baseline), robustness(bench, baseline, trial)
+    except StepFailed as error:  # of a process that broke: the clean answers of both are known, and are judged
+        return None, (left_out(f"the robustness of '{trial.id}'", error.message, error.hint),)
     if before is None or after is None:
-        return None
+        return None, ()
     limit = bench.request.target.budget.max_drop
     found: Quality = bench.run.once(
         f"quality of {trial.id} at {limit}", Quality, lambda: quality.compare(trial.id, before, after, limit)
     )
-    return found
+    return found, quality.findings(found)
 
 
 def loses(found: Quality) -> bool:
     """Whether more is certainly lost than may be."""
     return "fail" in (found.robustness.status, found.calibration.status)
-
-
-def explained(found: Quality | None) -> tuple[Finding, ...]:
-    """What is to be said about it."""
-    return quality.findings(found) if found else ()
 
 
 def robustness(bench: Workbench, baseline: Trial, trial: Trial) -> Robustness | None:

@@ -101,7 +101,7 @@ def accuracy_of(bench: Workbench, id: str, entry: Entry, split: Split) -> Accura
     labels = given.labels(split, run)
     # a file of its own: others are evaluated at the same time, also of the very same bytes
     answers = run.scratch(f"outputs-{file_name(id)}.npy")
-    tally = Tally()
+    tally = Tally(confidences=[] if split == "certification" else None)
     for places, inputs in given.inputs(split, run):
         outputs = evaluate(entry, inputs, answers, bench.device)
         tally.add(outputs, given.reference[places] if split == "selection" else None)
