@@ -114,11 +114,17 @@ class Shift:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelDoubts:
-    """Samples whose label is likely wrong, as the model answers another one with more confidence than is usual."""
+    """Samples whose label is likely wrong, as the model answers another one with more confidence than is usual.
+
+    Most of them may be the model's own mistakes, which gather in a few pairs of classes; ``scattered`` of them are more
+    than that, as they hit all pairs alike.
+    """
 
     split: str
     samples: int
+    right: int  # answered as they are labelled
     doubtful: int
+    scattered: int
     examples: tuple[str, ...]
 
 

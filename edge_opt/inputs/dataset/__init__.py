@@ -7,10 +7,10 @@ from pathlib import Path
 from edge_opt.errors import DataError
 from edge_opt.inputs.dataset import arrays, files, folder, kinds, table
 from edge_opt.inputs.dataset.samples import Dataset, Samples
-from edge_opt.inputs.dataset.splits import Splits, split
+from edge_opt.inputs.dataset.splits import Splits, copies, split, stratified
 from edge_opt.types import Finding
 
-__all__ = ["Dataset", "Samples", "Splits", "check_outputs", "find", "read", "split"]
+__all__ = ["Dataset", "Samples", "Splits", "check_outputs", "copies", "find", "read", "split", "stratified"]
 
 
 def read(

@@ -83,7 +83,7 @@ def _others(samples: Samples, chosen: Indices) -> Indices:
     return np.setdiff1d(np.arange(len(samples)), chosen)
 
 
-def _copies(samples: Samples, other: Samples) -> list[tuple[int, int]]:
+def copies(samples: Samples, other: Samples) -> list[tuple[int, int]]:
     """For every sample that is also in ``other``: its index, and an index there."""
     places: dict[bytes, list[int]] = {}
     for j, each in enumerate(other.hashes()):
@@ -97,13 +97,13 @@ def _copies(samples: Samples, other: Samples) -> list[tuple[int, int]]:
 
 
 def _without(samples: Samples, others: list[Samples], dataset: Dataset) -> Samples:
-    copies = {i for other in others for i, _ in _copies(samples, other)}
-    if copies and 2 * len(copies) > len(samples):
+    known = {i for other in others for i, _ in copies(samples, other)}
+    if known and 2 * len(known) > len(samples):
         raise DataError(
-            f"'{dataset.path}': {len(copies)} of {len(samples)} {dataset.noun}s to hold out are in another split too",
+            f"'{dataset.path}': {len(known)} of {len(samples)} {dataset.noun}s to hold out are in another split too",
             "keep the splits apart; without a validation split, a part of the test split takes its place",
         )
-    return samples.take([i for i in range(len(samples)) if i not in copies]) if copies else samples
+    return samples.take([i for i in range(len(samples)) if i not in known]) if known else samples
 
 
 def _duplicates(dataset: Dataset) -> list[Finding]:
@@ -111,17 +111,17 @@ def _duplicates(dataset: Dataset) -> list[Finding]:
     parts = list(dataset.splits.items())
     for place, (later, samples) in enumerate(parts):
         for earlier, other in parts[:place]:
-            copies = _copies(samples, other)
-            if not copies:
+            same = copies(samples, other)
+            if not same:
                 continue
-            example = f"'{samples.name(copies[0][0])}' is '{other.name(copies[0][1])}'"
+            example = f"'{samples.name(same[0][0])}' is '{other.name(same[0][1])}'"
             used = (
                 "they are left out of selection and calibration"
                 if later != "test"
                 else f"{_gain(dataset)} is flattered"
             )
-            be = "is" if len(copies) == 1 else "are"
-            message = f"{counted(len(copies), dataset.noun)} of {later} {be} also in {earlier}, as {example}"
+            be = "is" if len(same) == 1 else "are"
+            message = f"{counted(len(same), dataset.noun)} of {later} {be} also in {earlier}, as {example}"
             hint = f"take them out of one of the splits; until then {used}"
             found.append(Finding(code="EO103", level="warning", message=message, hint=hint))
     return found
