@@ -12,6 +12,15 @@ _SEVERITIES = {"problem": 0, "warning": 1, "hint": 2}
 # A cause → what it brings about: mending the cause mends these, so they are told as its consequences.
 # From the most to the least fundamental: of two causes of one symptom, the first one explains it.
 _CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
+    # the training: a rate that is too high leaves dead channels and learns little, whatever is seen of it then
+    "EO707": ("EO705", "EO706", "EO702", "EO703", "EO704", "EO806", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO705": ("EO706", "EO702", "EO703", "EO704", "EO806", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO806": ("EO702", "EO801", "EO802", "EO803"),
+    "EO706": ("EO702", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO702": ("EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO701": ("EO704", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO704": ("EO801", "EO802", "EO803", "EO804"),
+    "EO703": ("EO702", "EO801", "EO802", "EO803"),
     "EO801": ("EO802", "EO803", "EO804", "EO805"),
     "EO802": ("EO803",),
 }

@@ -32,7 +32,7 @@ def dead_channels(made: Structure) -> Iterator[Symptom]:
     dead = sum(one.dead for one in made.activity)
     if not made.looked_inside or not dead:
         return
-    share = dead / channels
+    share = dead / channels if channels >= 2 * _LEAST_CHANNELS else 0.0
     judged = [one for one in made.activity if one.channels >= _LEAST_CHANNELS]
     worst = max((_share(one) for one in judged), default=0.0)
     convolution = max((_share(one) for one in judged if one.kind != "Dense"), default=0.0)
