@@ -16,6 +16,7 @@ from edge_opt.types import Interval
 
 BINS = 15
 _LEAST_IN_A_BIN = 20
+_MOST_COARSE, _LEAST_IN_A_COARSE = 5, 100
 _RESAMPLES = 400
 
 _Floats = NDArray[np.float64]
@@ -48,9 +49,12 @@ def rise_interval(
 ) -> Interval:
     """How much larger the calibration error became: both are scores and confidences on the same samples, in order.
 
-    The normal interval with the standard error of a paired bootstrap over the samples: its percentiles would be
-    shifted, as a resample has a larger bias than the samples. It is no narrower than where z² of the samples changed.
-    Source: Efron and Tibshirani (1993), section 12.2.
+    The estimate is the difference of the two errors. Where the first model is well calibrated that is too low, as
+    chance adds more to a small error than to a large one, and no bootstrap sees it. So the upper bound is that of
+    something which is never smaller: the mean distance by which confidence and accuracy moved apart or together, in up
+    to 5 bins of equally confident samples. Being paired, it is precise; a model that became better calibrated by as
+    much is not told from one that became worse. The lower bound is the normal one of a paired bootstrap.
+    Source: Efron and Tibshirani (1993), section 12.2, for the latter.
     """
     first, second = _paired(*before), _paired(*after)
     count = len(first[0])
@@ -67,11 +71,29 @@ def rise_interval(
         old, new = (_error(right[at], sure[at]) for (right, sure), at in zip(sorted_pairs, places, strict=True))
         rises[index] = new - old
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    old, new = (_error(right, sure) for right, sure in sorted_pairs)
-    half = max(z * float(rises.std(ddof=1)), z * z / count)
+    estimate = calibration_error(*after) - calibration_error(*before)
     return Interval(
-        low=max(new - old - half, -1.0), estimate=new - old, high=min(new - old + half, 1.0), confidence=confidence
+        low=max(estimate - z * float(rises.std(ddof=1)), -1.0),
+        estimate=estimate,
+        high=min(max(_moved(first, second, orders[0], z), estimate), 1.0),
+        confidence=confidence,
     )
+
+
+def _moved(
+    before: tuple[_Floats, _Floats], after: tuple[_Floats, _Floats], order: NDArray[np.int64], z: float
+) -> float:
+    """The upper bound of how far the distances between confidence and accuracy moved, on average over the bins.
+
+    Each is a paired mean, its standard error no less than where z² of the samples changed; a distance varies no more
+    than what it is the distance of. What chance adds to it stays in: the bound is on the careful side.
+    """
+    moved = ((after[1] - after[0]) - (before[1] - before[0]))[order]
+    starts, sizes = _bins(moved.size, _MOST_COARSE, _LEAST_IN_A_COARSE)
+    means = np.add.reduceat(moved, starts) / sizes
+    squares = np.maximum(np.add.reduceat(np.square(moved), starts) - sizes * np.square(means), z * z / len(sizes))
+    errors = np.sqrt(squares) / sizes
+    return float(sizes @ np.abs(means) + z * np.sqrt(np.square(sizes * errors).sum())) / moved.size
 
 
 def _paired(scores: ArrayLike, confidences: ArrayLike) -> tuple[_Floats, _Floats]:
@@ -89,14 +111,22 @@ def _order(sure: _Floats) -> NDArray[np.int64]:
 
 def _error(right: _Floats, sure: _Floats) -> float:
     """The error of samples that are sorted by confidence."""
-    bins = max(1, min(BINS, right.size // _LEAST_IN_A_BIN))
-    starts = np.linspace(0, right.size, bins, endpoint=False).astype(np.int64)
-    sizes = np.diff(starts, append=right.size)
+    starts, sizes = _bins(right.size, BINS, _LEAST_IN_A_BIN)
     accuracies = np.add.reduceat(right, starts) / sizes
     gaps = np.abs(np.add.reduceat(sure, starts) / sizes - accuracies)
-    errors = np.sqrt(accuracies * (1 - accuracies) / sizes)
-    expected = [_folded(gap, error) for gap, error in zip(gaps.tolist(), errors.tolist(), strict=True)]
-    return max(0.0, float(sizes @ (2 * gaps - expected)) / right.size)
+    return max(0.0, _less_chance(gaps, np.sqrt(accuracies * (1 - accuracies) / sizes), sizes))
+
+
+def _bins(count: int, most: int, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where up to ``most`` bins of at least ``least`` samples begin, and how many samples each has."""
+    starts = np.linspace(0, count, max(1, min(most, count // least)), endpoint=False).astype(np.int64)
+    return starts, np.diff(starts, append=count)
+
+
+def _less_chance(distances: _Floats, errors: _Floats, sizes: NDArray[np.int64]) -> float:
+    """The mean of ``distances``, weighted by ``sizes``, less what normal errors add to distances of that size."""
+    expected = [_folded(one, error) for one, error in zip(distances.tolist(), errors.tolist(), strict=True)]
+    return float(sizes @ (2 * distances - expected)) / int(sizes.sum())
 
 
 def _folded(distance: float, error: float) -> float:

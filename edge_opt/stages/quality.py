@@ -43,10 +43,20 @@ def compare(trial_id: str, before: Robustness, after: Robustness, max_drop: floa
         trial=trial_id,
         before=before,
         after=after,
-        robustness=_margin(_nothing() if same else stats.mean_interval(lost, confidence=CONFIDENCE), max_drop),
-        calibration=_margin(_nothing() if same else _rise(before.clean, after.clean), MOST_RISE),
+        robustness=judge(_nothing() if same else stats.mean_interval(lost, confidence=CONFIDENCE), max_drop),
+        calibration=judge(_nothing() if same else _rise(before.clean, after.clean), MOST_RISE),
         conditions=_conditions(before, after),
     )
+
+
+def judge(loss: Interval, limit: float) -> Margin:
+    """*pass* when the upper bound of ``loss`` is within ``limit``, *fail* when the lower is beyond it."""
+    status: Status = "unclear"
+    if loss.high <= limit:
+        status = "pass"
+    elif loss.low > limit:
+        status = "fail"
+    return Margin(status=status, loss=loss, limit=limit)
 
 
 def _comparable(before: Accuracy, after: Accuracy) -> bool:
@@ -60,15 +70,6 @@ def _scores(accuracy: Accuracy) -> NDArray[np.float64]:
 
 def _nothing() -> Interval:
     return Interval(low=0.0, estimate=0.0, high=0.0, confidence=CONFIDENCE)
-
-
-def _margin(loss: Interval, limit: float) -> Margin:
-    status: Status = "unclear"
-    if loss.high <= limit:
-        status = "pass"
-    elif loss.low > limit:
-        status = "fail"
-    return Margin(status=status, loss=loss, limit=limit)
 
 
 def _rise(before: Accuracy, after: Accuracy) -> Interval:
