@@ -98,9 +98,18 @@ def _summary(name: str, samples: Samples, dataset: Dataset) -> SplitSummary:
 def _unreadable(dataset: Dataset, chosen: Mapping[str, Samples], seen: Mapping[str, Looks]) -> Unreadable:
     """The files that could not be read with the data set, and those that no longer can."""
     known = dataset.unreadable
-    late = sum(len(samples) for samples in chosen.values()) - sum(len(each) for each in seen.values())
-    total = known.total or sum(len(samples) for samples in dataset.splits.values())
-    return Unreadable(total=total, corrupt=known.corrupt + late, missing=known.missing, examples=known.examples)
+    late: list[str] = []
+    for name, samples in chosen.items():
+        read = len(seen[name]) if name in seen else 0
+        if read < len(samples):
+            there = {seen[name].samples.name(i) for i in range(read)}
+            late += [each for each in map(samples.name, range(len(samples))) if each not in there]
+    return Unreadable(
+        total=known.total or sum(len(samples) for samples in dataset.splits.values()),
+        corrupt=known.corrupt + len(late),
+        missing=known.missing,
+        examples=(*known.examples, *late[:5]),
+    )
 
 
 def input_range(seen: Sequence[Looks], normalised_inside: bool) -> InputRange:
