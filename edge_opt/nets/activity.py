@@ -100,7 +100,7 @@ class _Watched:
         return answer
 
     def _widen(self, name: str, layer: Any, answer: Any) -> None:
-        values = np.asarray(answer, np.float32)
+        values = np.asarray(answer.numpy(), np.float32)
         axis = 1 if getattr(layer, "data_format", "") == "channels_first" else values.ndim - 1
         rest = tuple(place for place in range(values.ndim) if place != axis)
         low, high = values.min(axis=rest), values.max(axis=rest)

@@ -25,8 +25,10 @@ def end(curve: Curve) -> float:
 
 
 def best(curve: Curve) -> int:
-    """The epoch, counted from 1, in which the smoothed loss is lowest."""
-    return int(np.argmin(smoothed(curve))) + 1
+    """The epoch, counted from 1, with the lowest loss of those around which the smoothed loss is lowest."""
+    even = smoothed(curve)
+    around = {near for place, value in enumerate(even) if value == min(even) for near in range(place - 1, place + 2)}
+    return min(around & set(range(len(curve))), key=lambda place: (curve[place], place)) + 1
 
 
 def rise(curve: Curve) -> float:

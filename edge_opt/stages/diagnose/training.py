@@ -23,7 +23,8 @@ _RISE, _LOST = 0.10, 0.03  # of the validation loss since its best epoch; of the
 _UNSTABLE, _UNSTEADY = 0.018, 0.012  # the up and down of the validation accuracy around its trend
 _STILL_FALLING, _PROMISING = 0.15, 0.15  # the share of the fall in the last third; what as many epochs more promise
 _NOISY, _NOISY_NATS = 0.03, 0.01  # the up and down of the training loss, as a share and in its own unit
-_STUCK, _FLAT = 0.1, 0.02  # of the way from chance; the range of a loss that does not move
+_STUCK, _STUCK_SOMEWHERE = 0.1, 0.6  # of the way from chance, and where chance is not known: two classes have 0.5
+_FLAT = 0.02  # the range of a loss that does not move
 _CLIMB, _CLIMB_NATS = 0.25, 0.1  # of the training loss itself, above its lowest
 
 
@@ -127,7 +128,8 @@ def rate_too_high(trained: TrainingEvidence) -> Iterator[Symptom]:
         return
     loss = history.loss
     learned = _learned_in(trained)
-    never = learned < _STUCK and _does_not_move(loss[1:]) and _does_not_move(history.val_loss[1:])
+    stuck = learned < (_STUCK if trained.fit else _STUCK_SOMEWHERE)
+    never = stuck and _does_not_move(loss[1:]) and _does_not_move(history.val_loss[1:])
     climbed = curves.end(loss) - min(curves.smoothed(loss)) >= _CLIMB_NATS and curves.rise(loss) >= _CLIMB
     noisy = (
         len(loss) >= 6
@@ -214,13 +216,15 @@ def _gap(trained: TrainingEvidence) -> tuple[float, float]:
     return level - held_out, _least_gap(trained.fit) if trained.fit else level - held_out
 
 
-def _least_gap(fit: Fit) -> float:
+def _least_gap(fit: Fit, confidence: float = 0.9) -> float:
     """The lower bound of the difference of two independent proportions.
 
     Source: Newcombe (1998), Statistics in Medicine 17:873-890, method 10.
     """
-    first = stats.wilson_interval(round(fit.trained * fit.trained_samples), fit.trained_samples, confidence=0.9)
-    second = stats.wilson_interval(round(fit.held_out * fit.held_out_samples), fit.held_out_samples, confidence=0.9)
+    first = stats.wilson_interval(round(fit.trained * fit.trained_samples), fit.trained_samples, confidence=confidence)
+    second = stats.wilson_interval(
+        round(fit.held_out * fit.held_out_samples), fit.held_out_samples, confidence=confidence
+    )
     return first.estimate - second.estimate - math.hypot(first.estimate - first.low, second.high - second.estimate)
 
 
