@@ -122,8 +122,8 @@ _SPLITS: Mapping[str, Mapping[str, Words]] = {
         "en": Words(
             title="The splits do not look alike",
             seen="A classifier tells {first:word} samples from {second:word} samples with an AUC of {auc:number}, "
-            "where {chance:number} is chance; of the simple properties, the {feature:word} differs most: {before:number} "
-            "on average there, {after:number} here.",
+            "where {chance:number} is chance; of the simple properties, the {feature:word} differs most: "
+            "{before:number} on average there, {after:number} here.",
             fix="Collect both splits in the same way (camera, light, compression, preparation), mix them before you "
             "split, or add training samples like those the model will meet.",
         ),
