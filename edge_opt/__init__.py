@@ -19,6 +19,7 @@ _NAMES = {
     "bench": "edge_opt.flows.api:bench",
     "evaluate": "edge_opt.flows.api:evaluate",
     "init": "edge_opt.flows.api:init",
+    "diagnose": "edge_opt.flows.api:diagnose",
     "inspect": "edge_opt.flows.api:inspect",
     "verify": "edge_opt.flows.api:verify",
     "doctor": "edge_opt.flows.api:doctor",

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from edge_opt import registry
 from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.flows.choose import Choice
+from edge_opt.flows.diagnosed import Looked
 from edge_opt.types import Layer, LayerError, Model, Quantization, Source, SourceKind, TensorSpec
 from tests.fakes import FakeArtifact, truth
 
@@ -126,20 +128,29 @@ def data_set(folder: Path, samples: int = 2000) -> Path:
     return path
 
 
+def undiagnosed(choice: Choice) -> Looked:
+    """What the pipeline goes on with where nothing is diagnosed."""
+    return Looked(certificate=choice.certificate)
+
+
 def installed(
     monkeypatch: pytest.MonkeyPatch,
     behaviour: dict[str, FakeArtifact] | None = None,
     broken: dict[str, tuple[str, ...]] | None = None,
     missing: tuple[str, ...] = (),
+    whole: bool = False,
 ) -> None:
-    """Put the fake frontend and exporters into the registry; what takes seconds is left out, and tested elsewhere.
+    """Put the fake frontend and exporters into the registry.
 
-    That is: pictures are not drawn, and none is disturbed.
+    Pictures are not drawn; unless the ``whole`` job is wanted, no sample is disturbed either, and nothing diagnosed.
     """
-    monkeypatch.setattr("edge_opt.results.report.front.svg", lambda report: "<svg/>")
-    monkeypatch.setattr(
-        "edge_opt.stages.plan.cost._DISTURBING_S", dict.fromkeys(("quick", "standard", "thorough"), 0.0)
-    )
+    monkeypatch.setattr("edge_opt.results.report.pictures.canvas.drawn", lambda sketch: "<svg/>")
+    if not whole:
+        nothing = dict.fromkeys(("quick", "standard", "thorough"), 0.0)
+        monkeypatch.setattr("edge_opt.stages.plan.cost._DISTURBING_S", nothing)
+        monkeypatch.setattr(
+            "edge_opt.flows.pipeline.diagnosed", lambda bench, trials, choice, pace: undiagnosed(choice)
+        )
     monkeypatch.setattr("edge_opt.stats.RESAMPLES", 1000)  # the intervals need not be fine here
     how = {**BEHAVIOUR, **(behaviour or {})}
     real = _REAL  # not the one of now, which may be ours

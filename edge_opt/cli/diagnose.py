@@ -16,13 +16,7 @@ from edge_opt.results.report import diagnosis as texts
 @click.command()
 @options.model
 @options.data
-@click.option(
-    "--history",
-    type=options.PATH,
-    default=None,
-    help="The learning curves: a file of Keras' CSVLogger, a JSON file, or TensorBoard events.  "
-    "[default: history.json or MODEL.csv beside the model]",
-)
+@options.history
 @options.target
 @click.option(
     "-o",
@@ -55,17 +49,17 @@ def diagnose(
 ) -> None:
     """Say what limits MODEL: its data, its training, and how it answers as it is, the worst first.
 
-    Every symptom comes with its evidence and with what to do. The folder then holds diagnosis.html, diagnosis.md,
-    diagnosis.json and the pictures. What was measured once is not measured again.
+    Every symptom comes with its evidence and with what to do. The folder then holds the documents in English and in
+    French, as HTML and Markdown, their pictures, and diagnosis.json. What was measured once is not measured again.
 
     Exit code 2: a part of what was given cannot be used; the others are looked at all the same.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = api.diagnosis_folder(model, output)
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        found = api.diagnose_into(output, model, data, lang=lang, watch=watch, **rest)
+        found = api.diagnose_into(output, model, data, watch=watch, **rest)
     click.echo(texts.render(found.diagnosis, found.model, format, lang=lang, folder=output), nl=False)
     if not quiet:
-        click.echo(f"\ndiagnosis: {output / 'diagnosis.html'}", err=True)
+        click.echo(f"\ndiagnosis: {output / texts.NAMES[lang]}.html", err=True)
     if any(finding.level == "error" for finding in found.diagnosis.findings):
         ctx.exit(2)

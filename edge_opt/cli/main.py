@@ -16,6 +16,7 @@ from edge_opt.errors import EdgeOptError, UnknownName
 COMMANDS = {
     "demo": ("run:demo", "Run the main job on the embedded model and data."),
     "init": ("run:init", "Write the preprocessing contract, and show ten pictures as the model will see them."),
+    "diagnose": ("diagnose:diagnose", "Say what limits a model: data, training, and how it answers as it is."),
     "optimize": ("run:optimize", "Try recipes, measure them on the target, keep the best."),
     "convert": ("run:convert", "Make artifacts of one or more recipes and formats, without measuring them."),
     "bench": ("run:bench", "Measure the latency and memory of artifacts."),

@@ -102,6 +102,13 @@ seed = click.option(
 allow_code = click.option(
     "--allow-code", is_flag=True, help="Load a model file that carries code. Only if you trust its author."
 )
+history = click.option(
+    "--history",
+    type=PATH,
+    default=None,
+    help="The learning curves: a file of Keras' CSVLogger, a JSON file, or TensorBoard events.  "
+    "[default: history.json or MODEL.csv beside the model]",
+)
 lang = click.option(
     "--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the document."
 )

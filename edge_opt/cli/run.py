@@ -12,7 +12,7 @@ import click
 from edge_opt.cli import options
 from edge_opt.cli.compare import print_comparison, worst
 from edge_opt.cli.progress import Progress
-from edge_opt.cli.show import picture_in, print_benched, print_converted, print_evaluated, print_failed
+from edge_opt.cli.show import print_benched, print_converted, print_evaluated, print_failed
 from edge_opt.flows import api
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.results.report import render
@@ -90,6 +90,15 @@ def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
 @options.jobs
 @options.no_cache
 @options.allow_code
+@options.history
+@click.option(
+    "--no-diagnosis",
+    "diagnosis",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave out what limits the model: the report then has no list of problems.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run begun in the folder; nothing finished is repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
 @options.format
@@ -119,7 +128,7 @@ def optimize(
     if len(set(targets)) > 1 or len(threads) > 1:
         ctx.exit(_several(quiet, verbose, format, targets=targets, threads=threads, **rest))
     report = _optimize(quiet, verbose, target=targets[0], threads=threads[0] if threads else 0, **rest)
-    click.echo(render(report, format, picture=picture_in(output)), nl=False)
+    click.echo(render(report, format, folder=output), nl=False)
     _where(report, output, quiet)
     ctx.exit(exit_code(report))
 

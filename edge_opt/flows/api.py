@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 from edge_opt import registry, units
 from edge_opt.errors import UnknownName
-from edge_opt.flows import compare as comparing
 from edge_opt.flows import initialize, pipeline, several
 from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, one_of_the_two, recipes_of, silent
 from edge_opt.flows.asked import device as device
@@ -20,9 +19,13 @@ from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import Converted, make_artifacts
+from edge_opt.flows.diagnosing import diagnose as diagnose
+from edge_opt.flows.diagnosing import diagnose_into as diagnose_into
+from edge_opt.flows.diagnosing import diagnosis_folder as diagnosis_folder
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.given import entry_of, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
+from edge_opt.flows.looking import compare as compare
 from edge_opt.flows.looking import doctor as doctor
 from edge_opt.flows.looking import inspect as inspect
 from edge_opt.flows.looking import verify as verify
@@ -30,12 +33,11 @@ from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.several import Several
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import targets
-from edge_opt.results.report.side_by_side import Comparison
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.plan.efforts import ROUNDS
 from edge_opt.store import Run, cache_folder
-from edge_opt.types import Effort, Finding, Goal, Report, Watch
+from edge_opt.types import Effort, Finding, Goal, Recipe, Report, Target, Watch
 
 
 def optimize(
@@ -58,6 +60,8 @@ def optimize(
     jobs: int = 0,
     use_cache: bool = True,
     allow_code: bool = False,
+    history: str | Path | None = None,
+    diagnosis: bool = True,
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
@@ -65,17 +69,12 @@ def optimize(
 ) -> Report:
     """The report of ``recipes`` (by default what ``effort`` has), tried on ``target``; limits carry units: ``"1pp"``.
 
-    ``rounds=0`` measures as often as the effort does, ``threads=0`` takes the target's first choice, ``jobs=0`` runs
-    two conversions or evaluations side by side where there are two cores. ``time_limit`` is for all of it: ``"10m"``.
-    The run folder ``output``, ``runs/MODEL`` by default, holds all that comes out. Raises EdgeOptError.
+    Of ``rounds``, ``threads`` and ``jobs``, 0 is the default of the effort, the target and the machine. The run folder
+    ``output``, ``runs/MODEL`` by default, holds all that comes out. Raises EdgeOptError.
     """
-    one_of_the_two(resume, overwrite)
     profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
-    known("goal", goal, get_args(Goal))
-    known("effort", effort, get_args(Effort))
-    chosen = recipes_of(recipes)
-    if recipes:  # of all recipes, those are tried that exist
-        plan.check(chosen, profile, frontend_of(Path(model)).source)
+    _check(goal, effort, resume, overwrite)
+    chosen = _chosen(recipes, profile, Path(model))
     request = Request(
         model=Path(model),
         data=Path(data),
@@ -92,12 +91,29 @@ def optimize(
         jobs=jobs or most_jobs(),
         cache=cache_folder(os.environ) if use_cache else None,
         allow_code=allow_code,
+        diagnose=diagnosis,
+        history=Path(history) if history else None,
         resume=resume,
         overwrite=overwrite,
         command=command,
     )
     with closing(executor(request.jobs)) as workers:
         return pipeline.optimize(request, device=device(profile), executor=workers, watch=watch)
+
+
+def _check(goal: str, effort: str, resume: bool, overwrite: bool) -> None:
+    """Nothing; raises UnknownName or InputError for words that cannot be meant."""
+    one_of_the_two(resume, overwrite)
+    known("goal", goal, get_args(Goal))
+    known("effort", effort, get_args(Effort))
+
+
+def _chosen(names: Sequence[str], target: Target, model: Path) -> tuple[Recipe, ...]:
+    """The recipes of those names, which the target must have for such a model; without names, all that there are."""
+    chosen = recipes_of(names)
+    if names:
+        plan.check(chosen, target, frontend_of(model).source)
+    return chosen
 
 
 def run_folder(model: str | Path, output: str | Path | None = "") -> Path:
@@ -138,44 +154,6 @@ def optimize_several(
         for place, (name, count) in several.places(targets, threads, folder).items()
     }
     return several.optimize_each(runs, folder, cached=use_cache and bool(cache_folder(os.environ)), watch=watch)
-
-
-def compare(
-    paths: Sequence[str | Path],
-    *,
-    data: str | Path | None = None,
-    target: str = "host",
-    runtime: str = "",
-    threads: int = 0,
-    rounds: int = 10,
-    max_drop: str = "",
-    seed: int = 0,
-    watch: Watch = silent,
-) -> Comparison:
-    """Run folders, reports and artifact files side by side; the files are timed now, all of them together.
-
-    ``runtime`` may name several, with commas; with ``data`` the accuracy of the files is measured too.
-    """
-    profile = budgeted(targets.load(target), max_drop, "", "", "")
-    held = {Path(path): comparing.runs_in(Path(path)) for path in paths}
-    files = [path for path, runs in held.items() if not runs]
-    reports = {str(run): load_report(run) for runs in held.values() for run in runs}
-    found = comparing.of_reports(reports, without=[one for path in held for one in comparing.without_report(path)])
-    if not files:
-        return found
-    with temporary() as run:
-        bench = comparing.Bench(
-            target=profile,
-            threads=threads or profile.threads[0],
-            runtimes=runtimes_of(runtime),
-            protocol=Protocol(rounds=rounds),
-            seed=seed,
-            max_drop=profile.budget.max_drop,
-            run=run,
-            device=device(profile),
-            watch=watch,
-        )
-        return comparing.with_artifacts(found, files, Path(data) if data else None, bench)
 
 
 def convert(

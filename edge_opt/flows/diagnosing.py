@@ -27,18 +27,17 @@ def diagnose(
     samples: int | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    lang: str = "en",
     watch: Watch = silent,
 ) -> Diagnosis:
     """What limits the model, the worst first, with the evidence.
 
     ``history`` are its learning curves; one that lies beside the model is found. ``samples`` are disturbed to measure
-    robustness: by default as many as three minutes allow. The folder ``output``, if given, keeps the documents in the
-    language ``lang``, and what need not be done twice. Raises EdgeOptError where nothing can be looked at.
+    robustness: by default as many as three minutes allow. The folder ``output``, if given, keeps the documents and
+    what need not be done twice. Raises EdgeOptError where nothing can be looked at.
     """
     return diagnose_into(
         output, model, data, history=history, target=target, samples=samples, seed=seed, allow_code=allow_code,
-        lang=lang, watch=watch,
+        watch=watch,
     ).diagnosis  # fmt: skip
 
 
@@ -57,7 +56,6 @@ def diagnose_into(
     samples: int | None = None,
     seed: int = 0,
     allow_code: bool = False,
-    lang: str = "en",
     watch: Watch = silent,
 ) -> Diagnosed:
     """The same with the model that it is of."""
@@ -78,6 +76,7 @@ def diagnose_into(
         if kept:
             if found.judged and found.diagnosis.behaviour:
                 draw_confusions(found.diagnosis.behaviour, found.judged, found.classes, kept.folder)
-            texts.write(found.diagnosis, found.model, kept.folder, lang=lang)
+            texts.write(found.diagnosis, found.model, kept.folder)
+            kept.write("diagnosis.json", texts.render(found.diagnosis, found.model, "json"))
             kept.close()
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_opt.errors import DataError, MissingPackage
 from edge_opt.inputs.dataset import Samples
-from edge_opt.results.report.pictures import confusions
+from edge_opt.results.report.pictures.confusions import Example, svg
 from edge_opt.store import room
 from edge_opt.types import Behaviour
 
@@ -30,7 +30,7 @@ def draw_confusions(behaviour: Behaviour, samples: Samples, classes: Sequence[st
             return
         accuracy = behaviour.accuracy
         examples.append(
-            confusions.Example(
+            Example(
                 picture=np.clip(picture, 0, 255).astype(np.uint8),
                 label=classes[behaviour.labels[i]],
                 predicted=classes[accuracy.predictions[i]],
@@ -40,7 +40,7 @@ def draw_confusions(behaviour: Behaviour, samples: Samples, classes: Sequence[st
     if not examples:
         return
     try:
-        drawn = confusions.svg(examples)
+        drawn = svg(examples)
     except MissingPackage:
         return
     with room(folder):

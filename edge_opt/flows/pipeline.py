@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from edge_opt import registry
 from edge_opt.flows.choose import choose
+from edge_opt.flows.diagnosed import diagnosed
 from edge_opt.flows.overflow import refuse
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.planning import next_wave
@@ -52,6 +53,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
 
     choice = choose(bench, trials)
     profile, audited = audit(bench, trials, choice.certificate.trial)
+    looked = diagnosed(bench, trials, choice, pace)
 
     report = Report(
         model=bench.given.model,
@@ -67,9 +69,15 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         failures=(*failures, *choice.failures),
         pareto=pareto.front(trials, request.target.budget),
         best=choice.certificate.trial,
-        certificate=choice.certificate,
+        certificate=looked.certificate,
         retimed=choice.retimed,
-        findings=(*findings(bench, trials, choice.certificate), *wave.findings, *choice.findings, *audited),
+        findings=(
+            *findings(bench, trials, choice.certificate),
+            *wave.findings,
+            *choice.findings,
+            *audited,
+            *looked.findings,
+        ),
         versions=versions(trials),
         command=request.command,
         started=begun,
@@ -77,6 +85,9 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         effort=request.effort,
         skipped=wave.skipped,
         profile=profile,
+        diagnosis=looked.diagnosis,
+        after=looked.after,
+        quality=choice.quality,
     )
     publish(bench, report)
     return report
