@@ -17,7 +17,7 @@ from edge_opt.flows.convert import Converted
 from edge_opt.flows.evaluate import Evaluated
 from edge_opt.inputs import recipes as recipe_table
 from edge_opt.inputs import targets as target_table
-from edge_opt.results.report import PICTURE, raw, render, tables
+from edge_opt.results.report import raw, render, tables
 from edge_opt.results.report.tables import Column
 from edge_opt.store import dump
 from edge_opt.types import Interval, Measured, Recipe, Target
@@ -31,10 +31,21 @@ _listing = click.option(
 
 @click.command()
 @click.argument("run", type=options.PATH)
-@options.format
-def report(run: Path, format: Any) -> None:
-    """Print the report of the run folder RUN."""
-    click.echo(render(api.load_report(run), format, picture=picture_in(run)), nl=False)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "md", "html", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the result.",
+)
+@options.lang
+def report(run: Path, format: Any, lang: str) -> None:
+    """Print the report of the run folder RUN.
+
+    Markdown and HTML are the documents that the run folder holds too; HTML is one file with its pictures inside. Text,
+    CSV and JSON are the same in every language.
+    """
+    click.echo(render(api.load_report(run), format, lang=lang, folder=run), nl=False)
 
 
 @click.command()
@@ -78,12 +89,6 @@ def _entry(name: str, description: str, facts: Mapping[str, str]) -> None:
     for title, text in facts.items():
         if text:
             click.echo(f"  {title}: {text}")
-
-
-def picture_in(run: Path) -> str:
-    """The picture of the front in a run folder, as a document printed here finds it; "" where there is none."""
-    path = run / PICTURE
-    return path.as_posix() if path.exists() else ""
 
 
 def print_benched(found: Benchmarks, format: str) -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 from edge_opt import store
-from edge_opt.results.report import tables
-from edge_opt.results.report.document.writing import NONE, Pen
+from edge_opt.results import report as reports
+from edge_opt.results.report import html, markdown, pictures, tables
+from edge_opt.results.report.document import evidence, whole
+from edge_opt.results.report.document.writing import Pen
 from edge_opt.results.report.language import language
 from edge_opt.results.report.symptoms import told
 from edge_opt.results.report.tables import Column
-from edge_opt.types import Behaviour, Diagnosis, Model
+from edge_opt.types import Diagnosis, Model
 
 Format = Literal["text", "md", "html", "json"]
+NAMES = {"en": "diagnosis", "fr": "diagnostic"}  # of the documents in a folder, without the ending
 WIDTH = 110
 
 
@@ -23,9 +26,27 @@ def render(
     diagnosis: Diagnosis, model: Model | None, format: Format, *, lang: str = "en", folder: Path | None = None
 ) -> str:
     """``diagnosis`` of ``model`` in ``format``, ending in a line break; ``folder`` is where its pictures may lie."""
+    pen = Pen(language(lang))
     if format == "json":
         return json.dumps(store.dump(diagnosis), separators=(",", ":"), ensure_ascii=False) + "\n"
-    return text(diagnosis, model, Pen(language(lang)))
+    if format == "text":
+        return text(diagnosis, model, pen)
+    figures, missing = reports.gathered(pictures.of_diagnosis(diagnosis, pen), folder, pen, draw=format == "html")
+    document = whole.of_diagnosis(diagnosis, model, pen, figures, missing)
+    beside = f"{folder.as_posix()}/" if folder else ""
+    return html.html(document, beside=beside) if format == "html" else markdown.markdown(document, beside=beside)
+
+
+def write(diagnosis: Diagnosis, model: Model | None, folder: Path) -> tuple[Path, ...]:
+    """The documents in every language, written to ``folder`` with their pictures."""
+    written: list[Path] = []
+    for code in reports.LANGUAGES:
+        pen = Pen(language(code))
+        drawn = reports.save(pictures.of_diagnosis(diagnosis, pen), folder, code)
+        figures, missing = reports.gathered(pictures.of_diagnosis(diagnosis, pen), folder, pen)
+        document = whole.of_diagnosis(diagnosis, model, pen, figures, missing)
+        written += [*reports.publish(document, folder, NAMES[code]), *drawn]
+    return tuple(written)
 
 
 def text(diagnosis: Diagnosis, model: Model | None, pen: Pen) -> str:
@@ -58,39 +79,14 @@ def _wrapped(sentence: str) -> Iterator[str]:
 
 
 def _table(diagnosis: Diagnosis, model: Model | None, pen: Pen) -> list[str]:
-    rows = [*rows_of(diagnosis.behaviour, pen)] if diagnosis.behaviour else []
-    if model:
-        rows.append((pen.text("parameters"), pen.how(model.parameters, "count")))
+    rows = evidence.lines(diagnosis, model, pen)
+    if not rows:
+        return []
     return tables.draw(
         [
             Column(pen.text("measure"), tuple(name for name, _ in rows), right=False),
             Column(pen.text("value"), tuple(value for _, value in rows), right=False),
         ]
-    )
-
-
-def rows_of(behaviour: Behaviour, pen: Pen) -> Iterator[tuple[str, str]]:
-    """What was measured of the model, and its value in words."""
-    accuracy, disturbed = behaviour.accuracy, behaviour.robustness
-    samples = len(accuracy.scores)
-    yield (
-        pen.text("accuracy"),
-        pen.text("accuracy_on", value=accuracy.value, samples=samples, split=accuracy.split),
-    )
-    yield pen.text("calibration_error"), pen.how(behaviour.calibration_error, "percent2")
-    latency = behaviour.latency_ns
-    yield pen.text("inference_time"), pen.text("not_timed") if latency is None else pen.how(latency, "duration")
-    yield pen.text("model_size"), pen.how(behaviour.size_bytes, "bytes")
-    yield (
-        pen.text("robustness"),
-        pen.text(
-            "robustness_on",
-            value=disturbed.value,
-            conditions=len(disturbed.conditions),
-            samples=disturbed.samples,
-        )
-        if disturbed
-        else NONE,
     )
 
 

@@ -9,8 +9,6 @@ from edge_opt.results.report import tables, words
 from edge_opt.results.report.tables import Column
 from edge_opt.types import Measured, Report, Trial
 
-TITLE = "The ladder"
-
 
 def ladders(report: Report) -> tuple[tuple[Trial, ...], ...]:
     """Each trial that others answer to, followed by its answers in the order in which they were tried."""
@@ -44,20 +42,3 @@ def text(report: Report) -> Iterator[str]:
         yield f"the ladder of {ladder[0].id}:"
         yield from tables.draw(columns(report, ladder))
         yield from (f"{one.recipe.name}: {words.one_line(one.recipe.reason)}" for one in ladder[1:])
-
-
-def markdown(report: Report) -> Iterator[str]:
-    """The ladders as parts of a document."""
-    found = ladders(report)
-    if found:
-        yield (
-            "A static_int8 that lost too much accuracy was answered rung by rung, each from the evidence before it: "
-            "its ranges by better methods, then the layers that quantization disturbs most in higher precision."
-        )
-    for ladder in found:
-        yield ""
-        yield f"`{ladder[0].id}`:"
-        yield ""
-        yield from tables.draw(columns(report, ladder), rule=True)
-        yield ""
-        yield from (f"- `{one.recipe.name}`: {words.one_line(one.recipe.reason)}." for one in ladder[1:])

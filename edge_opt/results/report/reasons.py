@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from edge_opt import stats, units
 from edge_opt.types import Interval, Measured, Preprocessing, Report, Trial
@@ -10,17 +11,58 @@ from edge_opt.types import Interval, Measured, Preprocessing, Report, Trial
 _REFUSED = "EO307"  # the code of what the second timing took back
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why the baseline is handed over: ``kind`` is a key of the phrases (``why_…``), ``trials`` what it kept back."""
+
+    kind: str
+    trials: tuple[Trial, ...] = ()
+    count: int = 0  # of the rounds, or of the samples
+
+
+def why_baseline(report: Report) -> tuple[Reason, ...]:
+    """What kept each that seemed better from being handed over; nothing where nothing seemed so."""
+    return (*_few_samples(report), *_few_rounds(report), *_timed_again(report), *_uncertified(report))
+
+
 def for_baseline(report: Report) -> str:
-    """Why the baseline is handed over: what kept each that seemed better from it."""
-    found = [*_few_samples(report), *_few_rounds(report), *_timed_again(report), *_uncertified(report)]
+    """The same in English, on one line."""
+    found = [_said(report, one) for one in why_baseline(report)]
     if not found:
         return "the baseline itself, as nothing that was tried has been shown to beat it within the limits"
     return f"the baseline itself: {'; '.join(found)}"
 
 
+def _said(report: Report, reason: Reason) -> str:
+    several = len(reason.trials) != 1
+    match reason.kind:
+        case "few_samples":
+            things = "images" if isinstance(report.preprocessing, Preprocessing) else "samples"
+            limit = units.format_pp(report.certificate.verdict.limit)
+            return f"{units.format_count(reason.count)} test {things} are too few to certify anything else at {limit}"
+        case "few_rounds":
+            counted = "1 round" if reason.count == 1 else f"{reason.count} rounds"
+            better = "faster" if report.goal == "latency" else "better"
+            return (
+                f"{counted} cannot show that {_named(reason.trials)} {'are' if several else 'is'} {better}, "
+                "as an interval takes three: measure with --rounds 3 or more"
+            )
+        case "timed_again":
+            return f"{_named(reason.trials)} {'were' if several else 'was'} no longer better when timed again"
+        case "failed":
+            return f"{_named(reason.trials)} failed on the test split"
+        case _:
+            return f"{_named(reason.trials)} could not be certified"
+
+
+def is_slower(speed_up: Interval | None) -> bool:
+    """Whether that certainly is a loss."""
+    return speed_up is not None and speed_up.high < 1 and speed_up.confidence >= stats.LEAST_CONFIDENCE
+
+
 def for_slower(report: Report, speed_up: Interval | None) -> Iterator[str]:
     """Why what is slower than the baseline is handed over; nothing where it is not."""
-    if speed_up is None or speed_up.high >= 1 or speed_up.confidence < stats.LEAST_CONFIDENCE:
+    if not is_slower(speed_up):
         return
     faster = f"{report.baseline} is faster"
     if report.goal == "balanced":
@@ -31,28 +73,23 @@ def for_slower(report: Report, speed_up: Interval | None) -> Iterator[str]:
         yield f"chosen for the limits, which it keeps better; {faster}"
 
 
-def _few_samples(report: Report) -> Iterator[str]:
+def _few_samples(report: Report) -> Iterator[Reason]:
     """Where even a model that answers as the baseline does would not be certified."""
     verdict = report.certificate.verdict
     widest = stats.tango_interval(0, 0, verdict.samples, confidence=verdict.drop.confidence).high
     if widest > verdict.limit:
-        things = "images" if isinstance(report.preprocessing, Preprocessing) else "samples"
-        count = units.format_count(verdict.samples)
-        yield f"{count} test {things} are too few to certify anything else at {units.format_pp(verdict.limit)}"
+        yield Reason("few_samples", count=verdict.samples)
 
 
-def _few_rounds(report: Report) -> Iterator[str]:
+def _few_rounds(report: Report) -> Iterator[Reason]:
     """Where what seemed better was timed in too few rounds to tell."""
     baseline = next(one for one in report.trials if one.id == report.baseline)
-    unsure = [one for one in report.trials if one.verdict.status != "fail" and _seems_better(report, one, baseline)]
+    unsure = tuple(
+        one for one in report.trials if one.verdict.status != "fail" and _seems_better(report, one, baseline)
+    )
     if unsure:
         rounds = min(len(one.measured.rounds) for one in unsure if isinstance(one.measured, Measured))
-        counted = "1 round" if rounds == 1 else f"{rounds} rounds"
-        better = "faster" if report.goal == "latency" else "better"
-        yield (
-            f"{counted} cannot show that {_named(unsure)} {'is' if len(unsure) == 1 else 'are'} {better}, "
-            "as an interval takes three: measure with --rounds 3 or more"
-        )
+        yield Reason("few_rounds", unsure, rounds)
 
 
 def _seems_better(report: Report, trial: Trial, baseline: Trial) -> bool:
@@ -64,19 +101,19 @@ def _seems_better(report: Report, trial: Trial, baseline: Trial) -> bool:
     return speed_up.estimate * (smaller if report.goal == "balanced" else 1.0) > 1
 
 
-def _timed_again(report: Report) -> Iterator[str]:
+def _timed_again(report: Report) -> Iterator[Reason]:
     told = [finding.message for finding in report.findings if finding.code == _REFUSED]
-    refused = [one for one in report.trials if any(message.startswith(f"'{one.id}' ") for message in told)]
+    refused = tuple(one for one in report.trials if any(message.startswith(f"'{one.id}' ") for message in told))
     if refused:
-        yield f"{_named(refused)} {'was' if len(refused) == 1 else 'were'} no longer better when timed again"
+        yield Reason("timed_again", refused)
 
 
-def _uncertified(report: Report) -> Iterator[str]:
-    for status, said in (("fail", "failed on the test split"), ("unclear", "could not be certified")):
+def _uncertified(report: Report) -> Iterator[Reason]:
+    for status, kind in (("fail", "failed"), ("unclear", "unclear")):
         ids = {look.trial for look in report.certificate.ledger if look.status == status}
-        looked_at = [one for one in report.trials if one.id in ids]
+        looked_at = tuple(one for one in report.trials if one.id in ids)
         if looked_at:
-            yield f"{_named(looked_at)} {said}"
+            yield Reason(kind, looked_at)
 
 
 def _named(trials: Sequence[Trial]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class Skeleton:
     size: str
     robustness: str
     calibration: str
+
+    def typeset(self, typeset: Callable[[str], str]) -> Skeleton:
+        """The names of the metrics as they stand in running text, with the signs of good printing."""
+        return replace(self, accuracy=typeset(self.accuracy), time=typeset(self.time), size=typeset(self.size))
 
 
 SKELETONS: Mapping[str, Skeleton] = {

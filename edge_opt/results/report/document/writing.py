@@ -9,8 +9,10 @@ from string import Formatter
 from typing import Any
 
 from edge_opt import stats
-from edge_opt.results.report.document.blocks import Code, Foreign, Inline, Inlines, Link, Strong
+from edge_opt.results.report.document.blocks import Code, Content, Foreign, Inline, Inlines, Link, Strong
+from edge_opt.results.report.document.blocks import parts as as_parts
 from edge_opt.results.report.language import Language
+from edge_opt.results.report.language.findings import TITLES
 from edge_opt.types import Interval
 
 NONE = "–"
@@ -59,10 +61,13 @@ class Pen:
             written.append(Code(name))
         return tuple(written)
 
-    def foreign(self, text: str) -> Inline:
-        """English text of the evidence on one line: marked as such in a document of another language."""
+    def foreign(self, text: str) -> Inlines:
+        """English text of the evidence on one line: quoted, and marked, in a document of another language."""
         line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-        return line if self.language.code == "en" else Foreign(line)
+        if self.language.code == "en":
+            return (line,)
+        before, after = self.language.quotes
+        return (before, Foreign(line), after)
 
     def signed(self, fraction: float) -> str:
         """Percent points with their sign: ``+0.10``, ``-0.34``, ``0.00``."""
@@ -95,6 +100,23 @@ class Pen:
             return self.text("slower", ratio=1 / speed_up.estimate, interval=self.interval(_inverse(speed_up), "ratio"))
         return self.text("faster", ratio=speed_up.estimate, interval=interval)
 
+    def points(self, change: float) -> str:
+        """A change in percent points with its sign and noun."""
+        return self.text("points", change=self.signed(change), size=abs(100 * change))
+
+    def faster_short(self, speed_up: Interval) -> str:
+        """How many times faster, for a summary."""
+        if speed_up.confidence < stats.LEAST_CONFIDENCE or speed_up.low <= 1 <= speed_up.high:
+            return self.text("as_fast_short")
+        faster = speed_up.low > 1
+        return self.text(
+            "faster_short" if faster else "slower_short", ratio=speed_up.estimate if faster else 1 / speed_up.estimate
+        )
+
+    def title(self, code: str) -> str:
+        """What a finding is called where its message is in another language; "" where it is not."""
+        return "" if self.language.code == "en" else TITLES.get(code, "")
+
     def sized(self, before: int, after: int) -> str:
         """``3.78 times smaller``, or larger, or of the same size."""
         if before == after:
@@ -102,6 +124,17 @@ class Pen:
         return (
             self.text("smaller", ratio=before / after) if after < before else self.text("larger", ratio=after / before)
         )
+
+    def closed(self, title: str) -> str:
+        """A title as the beginning of a paragraph."""
+        return title if title.endswith((".", "!", "?")) else f"{title}."
+
+    def series(self, parts: Sequence[Content]) -> Inlines:
+        """The parts with semicolons between them."""
+        written: list[Inline] = []
+        for place, part in enumerate(parts):
+            written.extend([self.text("semicolon"), *as_parts(part)] if place else as_parts(part))
+        return tuple(written)
 
     def ended(self, content: Inlines | str) -> Inlines:
         """``content`` with a full stop where it has none."""

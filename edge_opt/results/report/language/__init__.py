@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from edge_opt import units
 from edge_opt.errors import UnknownName
 from edge_opt.results.report.language import english, french
-from edge_opt.results.report.language.phrases import PAIRS
+from edge_opt.results.report.language.phrases import PAIRS, vocabulary
 
 Code = Literal["en", "fr"]
 
@@ -105,7 +105,7 @@ _LANGUAGES: Mapping[str, Language] = {
     "en": Language(
         "en",
         {key: pair[0] for key, pair in PAIRS.items()},
-        english.VOCABULARY,
+        {**english.VOCABULARY, **{key: pair[0] for key, pair in vocabulary.PAIRS.items()}},
         english.localised,
         english.typeset,
         ("'", "'"),
@@ -115,7 +115,7 @@ _LANGUAGES: Mapping[str, Language] = {
     "fr": Language(
         "fr",
         {key: pair[1] for key, pair in PAIRS.items()},
-        french.VOCABULARY,
+        {**french.VOCABULARY, **{key: pair[1] for key, pair in vocabulary.PAIRS.items()}},
         french.localised,
         french.typeset,
         ("«\u00a0", "\u00a0»"),

@@ -113,6 +113,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "The test split was looked at {looks:n time|times} to certify.",
         "Les données de test ont été consultées {looks:count} fois pour certifier.",
     ),
+    "looked_at_once": (
+        "The test split was looked at once to certify.",
+        "Les données de test ont été consultées une seule fois pour certifier.",
+    ),
     "looked_for_diagnosis": (
         "It was also looked at {looks:n time|times} for the diagnosis, which decides nothing.",
         "Elles l'ont aussi été {looks:count} fois pour le diagnostic, qui ne décide de rien.",

@@ -81,7 +81,7 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "model_label": ("The model as it is", "Le modèle tel qu'il est"),
     "class": ("Class", "Classe"),
     "classes_label": ("Accuracy by class, the weakest first", "Précision par classe, la plus faible d'abord"),
-    "by_class": ("By class, the weakest first:", "Par classe, la plus faible d'abord :"),
+    "accuracy_percent": ("Accuracy, %", "Précision, %"),
     "most_confused": ("Confused most often", "Le plus souvent confondue avec"),
     "confused_times": ("{name} ({count:count})", "{name} ({count:count})"),
     "inputs_seen": (

@@ -51,6 +51,8 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "rapports tour par tour, avec un intervalle obtenu en rééchantillonnant les tours.",
     ),
     "rounds": ("{count:n round|rounds}", "{count:n tour|tours}"),
+    "rounds_between": ("{low:count} to {high:count} rounds", "{low:count} à {high:count} tours"),
+    "latencies_between": ("{low:count} to {high:count} samples", "{low:count} à {high:count} mesures"),
     "latencies": ("{count:n sample|samples}", "{count:n mesure|mesures}"),
     "machine_is": (
         "Machine: {cpu}, {machine}, {cores}{isa}, {ram:bytes} of memory",

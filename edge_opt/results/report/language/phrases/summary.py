@@ -120,6 +120,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "impact_agreement": ("agreement with the original {change}", "accord avec l'original {change}"),
     "impact_accuracy_same": ("accuracy unchanged on {things}", "précision inchangée sur {things}"),
     "impact_memory": ("{after} of memory instead of {before}", "{after} de mémoire au lieu de {before}"),
+    "impact_included": (
+        "included in the figures of the step before",
+        "comprise dans les chiffres de l'étape précédente",
+    ),
     "impact_not_enough": (
         "this alone keeps not every limit, so that the next step was taken",
         "cela seul ne respecte pas toutes les limites, d'où l'étape suivante",

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edge_opt import units
-from edge_opt.errors import MissingPackage
-from edge_opt.results.report import tables, words
+from edge_opt.results.report import tables
+from edge_opt.results.report.document.facts import timed as time_of
+from edge_opt.results.report.document.writing import Pen
+from edge_opt.results.report.pictures.canvas import AFTER, BEFORE, GOOD, INK, SOFT, WARN, Sketch, grid, sheet
 from edge_opt.types import Measured, Report, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
 WIDE_RANGE = 3  # an axis that spans more than this factor is logarithmic
-# of the colours that Okabe and Ito chose for the colour-blind; the form says the same again
-MARKS = {
-    "pass": ("o", "#0072b2"),
-    "unclear": ("^", "#e69f00"),
-    "FAIL": ("X", "#d55e00"),
-    "baseline": ("s", "#000000"),
-}
+# the verdict → its form and colour, which say the same
+MARKS = {"pass": ("o", BEFORE), "unclear": ("^", WARN), "fail": ("X", AFTER), "baseline": ("s", INK)}
 NEAR = 12  # points: what stands further from its mark gets a line to it
 # where a label may stand, in points from its mark: right, left, above, below, and further and further out
 PLACES = [
@@ -30,36 +26,49 @@ PLACES = [
     for far in (8.0, 18.0, 30.0, 44.0, 60.0)
     for x, y in ((1, 0), (1, 0.8), (1, -0.8), (-1, 0), (-1, 0.8), (-1, -0.8), (0, 1.3), (0, -1.3))
 ]
+_TOLD = 6
 
 
-def svg(report: Report) -> str:
-    """The picture as SVG: the same text for the same report. Raises MissingPackage without matplotlib."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackage.of("matplotlib", "report", "the picture of the front") from error
-    # glyphs as paths and a fixed salt: nothing depends on the fonts, the clock or the process
-    with matplotlib.rc_context(
-        {"svg.hashsalt": "edge-opt", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 9}
-    ):
-        figure = Figure(figsize=(9, 6.5), layout="constrained")
-        axes = figure.subplots()
-        trials = [(trial, trial.measured) for trial in tables.ordered(report) if isinstance(trial.measured, Measured)]
-        _frame(axes, report, trials)
-        _marks(axes, report, trials)
-        figure.draw_without_rendering()
-        _labels(axes, report, trials)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
+def sketches(report: Report, pen: Pen) -> Iterator[Sketch]:
+    """The picture, where something was timed."""
+    trials = [(trial, timed) for trial in tables.ordered(report) if (timed := time_of(trial))]
+    if not trials:
+        return
+    told = [
+        pen.text("front_one", name=label(trial), median=timed.median_ns, size=trial.artifact.size_bytes)
+        for trial, timed in trials
+        if trial.id in report.pareto
+    ]
+    best = next((label(trial) for trial, _ in trials if trial.id == report.best), report.best)
+    listed = pen.language.listed(told, most=_TOLD, quote=False) if told else pen.text("no_look")
+    yield Sketch(
+        name="front",
+        alt=pen.text("front_alt", count=len(trials), trials=listed, best=best),
+        caption=pen.text("front_drawn", target=report.target.name, threads=pen.text("threads", count=report.threads)),
+        draw=lambda: sheet(8.4, 5.6, lambda figure: _draw(figure, report, trials, pen)),
+        wide=True,
+    )
+
+
+def label(trial: Trial) -> str:
+    """What a picture calls a trial: its recipe, format, variant and options."""
+    made = trial.artifact
+    return " ".join(filter(None, (trial.recipe.name, made.format, made.variant, *trial.options.values())))
+
+
+def _draw(figure: Figure, report: Report, trials: Sequence[tuple[Trial, Measured]], pen: Pen) -> None:
+    axes = figure.subplots()
+    _frame(axes, trials, pen)
+    _marks(axes, report, trials, pen)
+    figure.draw_without_rendering()
+    _labels(axes, report, trials, pen)
 
 
 def _point(trial: Trial, timed: Measured) -> tuple[float, float]:
     return timed.median_ns / 1e3, trial.artifact.size_bytes / 1024
 
 
-def _frame(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]]) -> None:
+def _frame(axes: Axes, trials: Sequence[tuple[Trial, Measured]], pen: Pen) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     points = [_point(*one) for one in trials]
@@ -68,25 +77,22 @@ def _frame(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]])
             axes.set(**{f"{axis.axis_name}scale": "log"})
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_minor_formatter(NullFormatter())
-        axis.set_major_formatter(
-            lambda value, _: units.format_count(value) if value >= 10 else units.format_number(value)
-        )
+        axis.set_major_formatter(lambda value, _: pen.how(value, "count" if value >= 10 else "number"))
     axes.margins(0.16, 0.16)
-    axes.set_xlabel("latency, median, µs")
-    axes.set_ylabel("size, KiB")
-    axes.grid(True, color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.set_title(f"{report.model.path.name} on {report.target.name}, {words.threads(report)}, measured", loc="left")
+    kib = pen.language.localised("1 KiB").split()[-1]
+    axes.set_xlabel(pen.text("median_axis", unit="µs"))
+    axes.set_ylabel(pen.text("size_axis", unit=kib))
+    grid(axes)
 
 
-def _marks(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]]) -> None:
+def _marks(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]], pen: Pen) -> None:
     front = sorted(_point(*one) for one in trials if one[0].id in report.pareto)
     if front:
-        axes.plot(*zip(*front, strict=True), color="#0072b2", linewidth=1, alpha=0.5, label="front")
+        axes.plot(*zip(*front, strict=True), color=SOFT, linewidth=1, linestyle="--", label=pen.text("front_line"))
     for verdict, (form, colour) in MARKS.items():
-        points = [_point(*one) for one in trials if tables.verdict(report, one[0]) == verdict]
+        points = [_point(*one) for one in trials if _verdict(report, one[0]) == verdict]
         if points:
-            axes.plot(*zip(*points, strict=True), form, color=colour, markersize=7, label=verdict)
+            axes.plot(*zip(*points, strict=True), form, color=colour, markersize=7, label=pen.word(verdict))
     best = [_point(*one) for one in trials if one[0].id == report.best]
     if best:
         axes.plot(
@@ -94,14 +100,14 @@ def _marks(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]])
             "o",
             markersize=14,
             markerfacecolor="none",
-            markeredgecolor="#009e73",
+            markeredgecolor=GOOD,
             markeredgewidth=1.8,
-            label="best",
+            label=pen.text("best_mark"),
         )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=6, frameon=False)
 
 
-def _labels(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]]) -> None:
+def _labels(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]], pen: Pen) -> None:
     """Names and changes of accuracy, each at the first place where it covers no mark and no other label."""
     from matplotlib.transforms import Bbox
 
@@ -109,8 +115,8 @@ def _labels(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]]
     taken: list[Bbox] = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in centres]
     # the front first: it is what one came to see
     for trial, timed in sorted(trials, key=lambda one: one[0].id not in (*report.pareto, report.baseline)):
-        label = axes.annotate(
-            _name(report, trial),
+        text = axes.annotate(
+            _name(report, trial, pen),
             _point(trial, timed),
             (0, 0),
             textcoords="offset points",
@@ -118,16 +124,16 @@ def _labels(axes: Axes, report: Report, trials: Sequence[tuple[Trial, Measured]]
             fontsize=7.5,
             fontweight="bold" if trial.id in report.pareto else "normal",
         )
-        size = label.get_window_extent()
+        size = text.get_window_extent()
         centre = axes.transData.transform(_point(trial, timed))
         boxes = [_box(place, centre, size, axes.figure.dpi / 72) for place in PLACES]
         free = (i for i, box in enumerate(boxes) if _inside(axes, box) and not box.count_overlaps(taken))
         chosen = next(free, 0)
         x, y = PLACES[chosen]
-        label.set(position=(x, y), ha=_side(x))
+        text.set(position=(x, y), ha=_side(x))
         taken.append(boxes[chosen])
         if max(abs(x), abs(y)) > NEAR:
-            line = {"arrowstyle": "-", "color": "#999999", "linewidth": 0.6}
+            line = {"arrowstyle": "-", "color": SOFT, "linewidth": 0.6}
             axes.annotate("", _point(trial, timed), (x, y), textcoords="offset points", arrowprops=line)
 
 
@@ -152,8 +158,12 @@ def _inside(axes: Axes, box: Bbox) -> bool:
     return bool(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 and axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1)
 
 
-def _name(report: Report, trial: Trial) -> str:
-    name = " ".join(
-        filter(None, (trial.recipe.name, trial.artifact.format, trial.artifact.variant, *trial.options.values()))
-    )
-    return name if trial.id == report.baseline else f"{name}, {tables.change(trial.verdict.drop).split(' ', 1)[0]} pp"
+def _verdict(report: Report, trial: Trial) -> str:
+    return "baseline" if trial.id == report.baseline else trial.verdict.status
+
+
+def _name(report: Report, trial: Trial, pen: Pen) -> str:
+    """The trial, and its change of accuracy in points."""
+    if trial.id == report.baseline:
+        return label(trial)
+    return f"{label(trial)}, {pen.signed(-trial.verdict.drop.estimate)}"
