@@ -104,8 +104,8 @@ CASES = (
     Case(
         name="diverged",
         planted="EO707",
-        what="The loss became NaN; the best weights from before were kept.",
-        quoi="La perte est devenue NaN ; les meilleurs poids d'avant ont été gardés.",
+        what="The schedule raised the learning rate to a million, and the loss became NaN; the best weights were kept.",
+        quoi="Un taux d'apprentissage monté à un million, une perte devenue NaN ; les meilleurs poids ont été gardés.",
         make=planting.diverged,
     ),
     Case(
@@ -257,9 +257,11 @@ def write_json(path: Path, content: object) -> None:
 
 
 def chosen(only: str) -> list[Case]:
-    """The cases named in ``only``, separated by commas; all of them where it is empty."""
+    """The cases in ``only``, by name or by number from 1, separated by commas; all of them where it is empty."""
     every = {case.name: case for case in (*CASES, *CONTROLS)}
-    names = [name.strip() for name in only.split(",") if name.strip()] or list(every)
+    numbered = {str(number): name for number, name in enumerate(every, start=1)}
+    words = [word.strip() for word in only.split(",") if word.strip()]
+    names = [numbered.get(word, word) for word in words] or list(every)
     unknown = [name for name in names if name not in every]
     if unknown:
         raise SystemExit(f"there is no case '{unknown[0]}'; there are {', '.join(every)}")
@@ -267,15 +269,16 @@ def chosen(only: str) -> list[Case]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make what is asked for, and say of each case how long it took."""
+    """Make what is asked for, print the folder of each case, and say how long it took."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("out", type=Path, help="the folder that gets a folder for each case")
-    words.add_argument("--only", default="", help="names of cases, separated by commas")
+    words.add_argument("--only", default="", help="cases by name, or by number from 1, separated by commas")
     words.add_argument("--seed", type=int, default=SEED, help="what chance is drawn from")
     given = words.parse_args(arguments)
     for case in chosen(given.only):
         begun = time.monotonic()
         done = make(case, given.out, given.seed)
+        print(given.out / case.name)
         sys.stderr.write(f"{case.name}: {f'{time.monotonic() - begun:.1f} s' if done else 'there already'}\n")
 
 

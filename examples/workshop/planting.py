@@ -40,7 +40,7 @@ def adam(rate: float, steps: int = 0) -> Any:
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps) if steps else rate)
 
 
-def sgd(rate: float) -> Any:
+def sgd(rate: Any) -> Any:
     """Gradient descent with momentum at ``rate``."""
     import keras
 
@@ -92,9 +92,13 @@ def rate_too_high(seed: int) -> Made:
 
 
 def diverged(seed: int) -> Made:
-    """A loss that becomes NaN; the weights of the best epoch before it were kept."""
-    parts, model = draw(seed, 200, 100, 200), network(seed, normalised=False, dropout=0)
-    return Made(parts=parts, trained=fit(model, parts, epochs=8, optimizer=sgd(0.2), keep_best=True))
+    """A learning rate that a schedule raises to a million: NaN in the fourth epoch, the best weights before it kept."""
+    import keras
+
+    parts, model = draw(seed, 300, 100, 200), network(seed, normalised=False, dropout=0)
+    steps = 3 * -(-len(parts["train"]) // BATCH_SIZE)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([steps], [0.02, 1e6])
+    return Made(parts=parts, trained=fit(model, parts, epochs=8, optimizer=sgd(rate), keep_best=True))
 
 
 def cut_short(seed: int) -> Made:
