@@ -172,7 +172,7 @@ KINDS: Mapping[str, Kind] = {
     "zoom": Kind((0.1, 0.2, 0.3, 0.4, 0.5), "larger or smaller", _zoom),
     "brightness": Kind((0.1, 0.2, 0.3, 0.4, 0.5), "of the range, lighter or darker", _brightness),
     "contrast": Kind((0.75, 0.5, 0.4, 0.3, 0.15), "of the contrast left", _contrast),
-    "blur": Kind((0.01, 0.02, 0.03, 0.04, 0.05), "of the shorter side: the deviation of a Gaussian", _blur),
+    "blur": Kind((0.015, 0.025, 0.035, 0.045, 0.06), "of the shorter side: the deviation of a Gaussian", _blur),
     "noise": Kind((0.04, 0.08, 0.12, 0.18, 0.26), "of the range: the deviation of Gaussian noise", _noise),
     "jpeg": Kind((50, 30, 20, 10, 5), "the quality, 1 to 95", _jpeg),
 }

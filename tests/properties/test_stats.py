@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,3 +67,33 @@ def test_a_model_is_exactly_as_fast_as_itself(rounds: list[float], seed: int) ->
 def test_an_interval_of_rounds_lies_within_their_range_around_the_median(rounds: list[float], seed: int) -> None:
     found = stats.median_interval(rounds, seed=seed)
     assert min(rounds) <= found.low <= found.estimate <= found.high <= max(rounds)
+
+
+P_VALUES = st.lists(st.floats(0, 1), max_size=60)
+
+
+@given(P_VALUES)
+def test_an_adjusted_p_value_is_no_smaller_than_its_own_and_no_larger_than_bonferronis(p_values: list[float]) -> None:
+    for own, adjusted in zip(p_values, stats.holm(p_values), strict=True):
+        assert own <= adjusted <= min(1, own * len(p_values)) + 1e-12
+
+
+@given(P_VALUES, st.randoms())
+def test_holm_keeps_the_order_of_the_p_values_and_does_not_depend_on_it(p_values: list[float], random: Random) -> None:
+    adjusted = stats.holm(p_values)
+    assert [adjusted[i] for i in sorted(range(len(p_values)), key=p_values.__getitem__)] == sorted(adjusted)
+    shuffled = random.sample(range(len(p_values)), len(p_values))
+    assert stats.holm([p_values[i] for i in shuffled]) == pytest.approx([adjusted[i] for i in shuffled])
+
+
+@given(st.integers(0, 3000), st.integers(0, 3000), st.floats(0.001, 0.999))
+def test_a_binomial_tail_is_a_probability_that_falls_with_the_count(least: int, trials: int, chance: float) -> None:
+    here, beyond = stats.binomial_tail(least, trials, chance), stats.binomial_tail(least + 1, trials, chance)
+    assert 0 <= beyond <= here + 1e-12 <= 1 + 1e-12
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.025, 1.0]), min_size=1, max_size=400))
+def test_a_paired_mean_lies_within_its_interval_and_that_within_one(differences: list[float]) -> None:
+    found = stats.mean_interval(differences)
+    assert -1 <= found.low <= found.estimate <= found.high <= 1
+    assert found.low < found.high

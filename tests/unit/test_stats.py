@@ -206,3 +206,48 @@ def test_the_interval_of_few_processes_claims_no_more_confidence_than_their_rang
 def test_a_process_that_timed_one_artifact_only_is_refused() -> None:
     with pytest.raises(ValueError, match="both artifacts"):
         stats.pair_interval([[(0, [1.0]), (1, [1.0])], [(0, [1.0])]])
+
+
+# ── paired means and p-values ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_interval_of_a_paired_mean_is_the_normal_one() -> None:
+    differences = np.random.default_rng(0).choice([-0.5, 0.0, 0.0, 0.25, 1.0], 500)
+    found = stats.mean_interval(differences)
+    expected = scipy.stats.norm.interval(0.9, differences.mean(), differences.std() / math.sqrt(500))
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.estimate == pytest.approx(differences.mean())
+
+
+def test_without_any_difference_the_interval_is_about_as_wide_as_tangos() -> None:
+    found, tango = stats.mean_interval(np.zeros(1000)), stats.tango_interval(0, 0, 1000)
+    assert (found.low, found.high) == pytest.approx((tango.low, tango.high), rel=0.01)
+
+
+@pytest.mark.parametrize("differences", [[], [1.5], [math.nan]])
+def test_a_paired_mean_needs_differences_of_scores(differences: list[float]) -> None:
+    with pytest.raises(ValueError, match="a mean needs"):
+        stats.mean_interval(differences)
+
+
+@pytest.mark.parametrize(
+    ("least", "trials", "chance"),
+    [(3, 10, 0.5), (60, 100, 0.5), (5100, 10_000, 0.5), (1050, 10_000, 0.1), (300, 400, 0.5), (2, 5, 0.3)],
+)
+def test_the_binomial_tail_is_scipys_exact_test(least: int, trials: int, chance: float) -> None:
+    expected = scipy.stats.binomtest(least, trials, chance, alternative="greater").pvalue
+    assert stats.binomial_tail(least, trials, chance) == pytest.approx(expected, rel=1e-8)
+
+
+def test_the_binomial_tail_holds_at_its_ends() -> None:
+    assert stats.binomial_tail(0, 0) == 1
+    assert stats.binomial_tail(0, 5, 0.0) == 1
+    assert stats.binomial_tail(1, 5, 0.0) == 0
+    assert stats.binomial_tail(5, 5, 1.0) == 1
+    assert stats.binomial_tail(6, 5) == 0
+
+
+def test_holm_adjusts_as_his_example_by_hand() -> None:
+    # sorted 0.005 0.01 0.03 0.04, times 4 3 2 1: 0.02 0.03 0.06 0.04, and none below the one before it
+    assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert stats.holm([]) == ()
