@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def test_progress_is_told_by_the_condition(run: Run) -> None:
 class Answering:
     """A device whose artifact answers the mean of each sample."""
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+    def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         rows = np.load(job["inputs"])
         np.save(job["outputs"], np.stack([rows.mean(axis=(1, 2, 3)), rows.max(axis=(1, 2, 3))], axis=1))
         return {"outputs": job["outputs"]}
