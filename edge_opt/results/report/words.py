@@ -161,14 +161,16 @@ def decide(report: Report, count: int | None) -> str:
 
 
 def ledger(report: Report) -> str:
-    """How often the certification split was looked at, and for whom."""
-    looks = report.certificate.ledger
+    """How often the certification split was looked at, and for whom; a look for the diagnosis decided nothing."""
+    looks = [look for look in report.certificate.ledger if look.purpose == "certificate"]
+    others = [look.trial for look in report.certificate.ledger if look.purpose == "diagnosis"]
     if not looks:
-        return "the certification split was not looked at"
-    said = f"the certification split was looked at {_TIMES.get(len(looks), f'{len(looks)} times')}"
-    if [look.trial for look in looks] == [report.best]:
-        return said
-    return f"{said}: " + ", ".join(f"{look.trial} {look.status}" for look in looks)
+        said = "the certification split was not looked at"
+    else:
+        said = f"the certification split was looked at {_TIMES.get(len(looks), f'{len(looks)} times')}"
+    if looks and [look.trial for look in looks] != [report.best]:
+        said += ": " + ", ".join(f"{look.trial} {look.status}" for look in looks)
+    return f"{said}; afterwards, to diagnose {' and '.join(others)}" if others else said
 
 
 def retimed(report: Report) -> Iterator[str]:
