@@ -23,7 +23,7 @@ def not_stratified(seen: DataEvidence) -> Iterator[Symptom]:
         for one, two in combinations(_counted(seen), 2)
         if chance.same_shares(one.per_class, two.per_class) < _SURELY
     ]
-    far = max(pairs, key=lambda pair: pair[0], default=None)
+    far = max(pairs, key=_matter, default=None)
     if far is None or far[0] < _SOMEWHAT_OTHER:
         return
     away, first, second = far
@@ -53,7 +53,8 @@ def imbalanced(seen: DataEvidence) -> Iterator[Symptom]:
         return
     order = sorted(range(len(seen.classes)), key=lambda i: train.per_class[i])
     least, most = order[0], order[-1]
-    neglected = [i for i in order if train.per_class[i] * _NEGLECTED <= train.per_class[most]]
+    small = [i for i in order if train.per_class[i] * _SOMEWHAT_UNEVEN <= train.per_class[most]]
+    neglected = [i for i in small if train.per_class[i] * _NEGLECTED <= train.per_class[most]]
     yield Symptom(
         code="EO607",
         severity="problem" if ratio(train) >= _UNEVEN else "warning",
@@ -66,7 +67,7 @@ def imbalanced(seen: DataEvidence) -> Iterator[Symptom]:
             "fewest": train.per_class[least],
             "split": train.name,
         },
-        names=tuple(seen.classes[i] for i in (neglected or order[:1])),
+        names=tuple(seen.classes[i] for i in small),
     )
 
 
@@ -102,6 +103,12 @@ def ratio(split: SplitSummary) -> float:
 def distance(first: SplitSummary, second: SplitSummary) -> float:
     """The total variation distance of the shares of the classes, 0..1: what would have to move to another class."""
     return sum(abs(_share(first, i) - _share(second, i)) for i in range(len(first.per_class))) / 2
+
+
+def _matter(pair: tuple[float, SplitSummary, SplitSummary]) -> tuple[bool, float, bool]:
+    """How much it matters that two splits differ: what the model learned from is what the others should be like."""
+    away, first, second = pair
+    return first.name == "train" and away >= _OTHER_SHARES, away, second.name == "test"
 
 
 def _share(split: SplitSummary, i: int) -> float:

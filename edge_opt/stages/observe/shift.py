@@ -19,7 +19,7 @@ from edge_opt.types import FeatureShift, Shift
 
 MOST = 1_500  # samples of each split
 LEAST = 20
-_FOLDS = 5
+_FOLDS, _TREES = 4, 80
 _COARSE = 8  # side of the thumbnails that the classifier sees
 _MOST_MARKS = 64
 _ENDS = ("darkest", "brightest", "burnt")  # the brightness and the contrast tell the same
@@ -102,7 +102,7 @@ def told_apart(rows: NDArray[np.float64], belongs: NDArray[np.int64], seed: int)
         from sklearn.model_selection import StratifiedKFold, cross_val_predict
     except ImportError as fault:
         raise _missing() from fault
-    classifier = ExtraTreesClassifier(100, min_samples_leaf=3, random_state=seed, n_jobs=1)
+    classifier = ExtraTreesClassifier(_TREES, min_samples_leaf=3, random_state=seed, n_jobs=1)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
     scores = cross_val_predict(classifier, rows, belongs, cv=folds, method="predict_proba")[:, 1]
     ones, zeros = scores[belongs == 1], scores[belongs == 0]

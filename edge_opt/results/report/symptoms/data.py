@@ -145,14 +145,14 @@ _LABELS: Mapping[str, Mapping[str, Words]] = {
         "en": Words(
             title="The classes are imbalanced",
             seen="'{largest}' has {most:n training sample|training samples}, '{smallest}' has {fewest:count}: "
-            "{ratio:ratio} times fewer. Far smaller than the largest: {names:names}.",
+            "{ratio:number} times fewer. Far smaller than the largest: {names:names}.",
             fix="Collect more samples of the small classes; failing that, weight them in the loss (class_weight) or "
             "draw them more often, and judge by the accuracy of each class.",
         ),
         "fr": Words(
             title="Les classes sont déséquilibrées",
             seen="« {largest} » compte {most:n échantillon|échantillons} d'entraînement, « {smallest} » en compte "
-            "{fewest:count}, soit {ratio:ratio} fois moins. Bien plus petites que la plus grande : {names:names}.",
+            "{fewest:count}, soit {ratio:number} fois moins. Bien plus petites que la plus grande : {names:names}.",
             fix="Recueillez davantage d'échantillons des petites classes ; à défaut, pondérez-les dans la fonction de "
             "perte (class_weight) ou tirez-les plus souvent, et jugez d'après la précision de chaque classe.",
         ),
@@ -160,15 +160,15 @@ _LABELS: Mapping[str, Mapping[str, Words]] = {
     "EO608": {
         "en": Words(
             title="Labels are likely wrong",
-            seen="About {count:n label|labels} of {samples:count} in the {split:word} split ({share:percent}) are "
-            "likely wrong: the model contradicts {doubtful:count} with more confidence than usual, and also between "
+            seen="By a cautious estimate, {count:n label|labels} of {samples:count} in the {split:word} split "
+            "({share:percent}) {count:form is|are} wrong: the model contradicts {doubtful:count} with more confidence than usual, and also between "
             "classes that it hardly ever confuses. Look first at {names:names}.",
             fix="Look through the doubtful samples, correct their labels in every split, and train again.",
         ),
         "fr": Words(
             title="Des étiquettes sont probablement fausses",
-            seen="Environ {count:n étiquette|étiquettes} sur {samples:count} de l'ensemble « {split:word} » "
-            "({share:percent}) {count:form est probablement fausse|sont probablement fausses} : le modèle en contredit "
+            seen="Selon une estimation prudente, {count:n étiquette|étiquettes} sur {samples:count} de l'ensemble "
+            "« {split:word} » ({share:percent}) {count:form est fausse|sont fausses} : le modèle en contredit "
             "{doubtful:count} avec plus d'assurance que d'habitude, y compris entre des classes qu'il ne confond "
             "presque jamais. À examiner d'abord : {names:names}.",
             fix="Passez en revue les échantillons douteux, corrigez leurs étiquettes dans tous les ensembles, puis "
