@@ -222,3 +222,9 @@ def test_pictures_of_floats_are_rounded_before_they_are_disturbed(tmp_path: Path
 def test_only_pictures_can_be_disturbed() -> None:
     assert corruptions.possible(GRAY)
     assert not corruptions.possible(ArrayPreprocessing(shape=(49, 10)))
+
+
+def test_the_documented_strengths_are_those_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "measuring.md").read_text(encoding="utf-8")
+    for name, kind in corruptions.KINDS.items():
+        assert f"| {name} | {' | '.join(f'{one:g}' for one in kind.parameters)} | {kind.meaning} |" in page
