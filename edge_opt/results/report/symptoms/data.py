@@ -161,8 +161,8 @@ _LABELS: Mapping[str, Mapping[str, Words]] = {
         "en": Words(
             title="Labels are likely wrong",
             seen="By a cautious estimate, {count:n label|labels} of {samples:count} in the {split:word} split "
-            "({share:percent}) {count:form is|are} wrong: the model contradicts {doubtful:count} with more confidence than usual, and also between "
-            "classes that it hardly ever confuses. Look first at {names:names}.",
+            "({share:percent}) {count:form is|are} wrong: the model contradicts {doubtful:count} with more confidence "
+            "than usual, and also between classes that it hardly ever confuses. Look first at {names:names}.",
             fix="Look through the doubtful samples, correct their labels in every split, and train again.",
         ),
         "fr": Words(
