@@ -26,6 +26,7 @@ from tests.samples import (
     an_interval,
     some_trials,
 )
+from tests.samples_diagnosed import a_whole_report
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BASELINE = "float32/tflite/litert"
@@ -42,8 +43,14 @@ def test_the_text_reads_as_it_was_approved() -> None:
     golden("report.txt", render(a_report(), "text"))
 
 
-def test_the_document_reads_as_it_was_approved() -> None:
-    golden("report.md", render(a_report(), "md", picture="front.svg"))
+@pytest.mark.parametrize(("lang", "name"), [("en", "report.md"), ("fr", "rapport.md")])
+def test_the_document_reads_as_it_was_approved(lang: str, name: str) -> None:
+    golden(name, render(a_report(), "md", lang=lang))
+
+
+@pytest.mark.parametrize(("lang", "name"), [("en", "report_whole.md"), ("fr", "rapport_whole.md")])
+def test_the_document_of_a_diagnosed_run_reads_as_it_was_approved(lang: str, name: str) -> None:
+    golden(name, render(a_whole_report(), "md", lang=lang))
 
 
 def test_the_spreadsheet_has_the_columns_that_were_approved() -> None:
@@ -283,8 +290,8 @@ def test_limits_that_were_asked_for_are_in_the_document() -> None:
     budget = types.Budget(max_latency_ns=4e7, max_size_bytes=2**20, max_memory_bytes=2**24)
     document = render(replace(report, target=replace(report.target, budget=budget)), "md")
     assert (
-        "top1 drop at most 1.00 pp, p90 latency at most 40.00 ms, size at most 1.00 MiB, memory at most 16.00 MiB"
-        in document
+        "accuracy drop at most 1.00 points, p90 latency at most 40.00 ms, size at most 1.00 MiB, "
+        "memory at most 16.00 MiB" in document
     )
 
 
@@ -292,8 +299,8 @@ def test_what_the_runtime_says_it_ran_names_the_trials_where_they_differ() -> No
     trials = list(some_trials())
     trials[2] = replace(trials[2], measured=a_measured(50_000, executed={"delegate": "none"}))
     document = render(a_report(trials), "md")
-    assert "what it says it did: delegate: none (`static_int8/tflite/litert`)" in document
-    assert "- onnxruntime 1.31.1, what it says it did: precision: float32\n" in document
+    assert "what it says it did: `delegate=none` (`static_int8/tflite/litert`)" in document
+    assert "- onnxruntime 1.31.1, what it says it did: `precision=float32`\n" in document
 
 
 def test_nothing_that_could_be_timed_is_said_and_not_hidden() -> None:
@@ -307,24 +314,31 @@ def test_nothing_that_could_be_timed_is_said_and_not_hidden() -> None:
     assert "**measured**" not in document
 
 
-def test_the_document_says_how_to_get_the_picture_where_there_is_none() -> None:
+def test_the_document_says_how_to_get_the_pictures_where_there_are_none() -> None:
     assert "pip install 'edge-opt[report]'" in render(a_report(), "md")
 
 
-def test_the_document_stands_without_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_documents_stand_without_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    assert [path.name for path in write(a_report(), tmp_path)] == ["report.md"]
-    assert "pip install 'edge-opt[report]'" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    names = ["report.md", "report.html", "rapport.md", "rapport.html"]
+    assert [path.name for path in write(a_report(), tmp_path)] == names
+    for name in names:
+        assert "edge-opt[report]" in (tmp_path / name).read_text(encoding="utf-8")
+        assert "<img" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_the_picture_is_the_same_each_time_and_names_no_date(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the picture needs: pip install 'edge-opt[report]'")
+def test_the_pictures_are_the_same_each_time_and_name_no_date(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the pictures need: pip install 'edge-opt[report]'")
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-        assert [path.name for path in write(a_report(), folder)] == ["report.md", "front.svg"]
-    picture = (first / "front.svg").read_text(encoding="utf-8")
-    assert picture == (second / "front.svg").read_text(encoding="utf-8")
-    assert "<dc:date>" not in picture
-    assert "](front.svg)" in (first / "report.md").read_text(encoding="utf-8")
+        write(a_whole_report(), folder)
+    pictures = sorted(path.name for path in (first / "pictures").iterdir())
+    kinds = ("classes", "confusion", "front", "ladder", "latency", "learning", "robustness")
+    assert pictures == [f"{name}.{lang}.svg" for name in kinds for lang in ("en", "fr")]
+    for name in pictures:
+        drawn = (first / "pictures" / name).read_text(encoding="utf-8")
+        assert drawn == (second / "pictures" / name).read_text(encoding="utf-8")
+        assert "<dc:date>" not in drawn
+        assert f"](pictures/{name})" in (first / ("report.md" if ".en." in name else "rapport.md")).read_text("utf-8")

@@ -10,7 +10,7 @@ from typing import Literal
 from edge_opt import store
 from edge_opt.results import report as reports
 from edge_opt.results.report import html, markdown, pictures, tables
-from edge_opt.results.report.document import evidence, whole
+from edge_opt.results.report.document import evidence, problems, whole
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.results.report.language import language
 from edge_opt.results.report.symptoms import told
@@ -62,8 +62,8 @@ def _symptoms(diagnosis: Diagnosis, pen: Pen) -> Iterator[str]:
         words = told(symptom, pen.language)
         yield f"{pen.word(symptom.severity)}[{symptom.code}] {words.title}"
         yield from _wrapped(words.seen)
-        if symptom.explained_by:
-            yield from _wrapped(pen.text("explained_by", code=symptom.explained_by))
+        if cause := problems.consequence(symptom, diagnosis, pen):
+            yield from _wrapped(cause)
         yield from _wrapped(pen.text("fix", fix=words.fix))
 
 

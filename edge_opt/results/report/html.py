@@ -6,12 +6,14 @@ import base64
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
-from itertools import groupby
+from itertools import takewhile
 
 from edge_opt.results.report.document import blocks as doc
 from edge_opt.results.report.document.blocks import Block, Content, Document, Heading, Inline, Paragraph
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.results.report.language import language
+
+_BROAD = 7  # columns: a table with more is set smaller on paper
 
 
 def html(document: Document, *, beside: str = "") -> str:
@@ -19,7 +21,7 @@ def html(document: Document, *, beside: str = "") -> str:
     pen = Pen(language(document.lang))
     style = files("edge_opt.results.report").joinpath("style.css").read_text(encoding="utf-8")
     title, *rest = document.blocks
-    body = "\n".join(_body(rest, beside))
+    body = "\n".join(_body(rest, beside, pen.text("contents")))
     return f"""<!DOCTYPE html>
 <html lang="{document.lang}">
 <head>
@@ -42,30 +44,30 @@ def html(document: Document, *, beside: str = "") -> str:
 """
 
 
-def _body(blocks: list[Block], beside: str) -> Iterator[str]:
+def _body(blocks: list[Block], beside: str, contents: str) -> Iterator[str]:
     """What stands under the title, the contents before the first heading."""
     found = [one for one in blocks if isinstance(one, Heading)]
     written = False
     for block in blocks:
         if isinstance(block, Heading) and not written:
-            yield from _contents(found)
+            yield from _contents(found, contents)
             written = True
         yield "".join(_block(block, beside))
 
 
-def _contents(found: list[Heading]) -> Iterator[str]:
-    """The chapters as links, and their parts below them."""
-    yield '<nav class="contents"><ol>'
-    chapter: Heading | None = None
-    for is_part, group in groupby(found, lambda one: one.level > 2):
-        members = list(group)
-        if is_part:
-            yield "<ol>" + "".join(f"<li>{_entry(one)}</li>" for one in members) + "</ol>"
+def _contents(found: list[Heading], label: str) -> Iterator[str]:
+    """The chapters as links, and below the one that has some its parts."""
+    yield f'<nav class="contents" aria-label="{escape(label)}"><ol>\n'
+    for place, chapter in enumerate(found):
+        if chapter.level > 2:
             continue
-        for one in members:
-            yield ("</li>" if chapter else "") + f"<li>{_entry(one)}"
-            chapter = one
-    yield ("</li>" if chapter else "") + "</ol></nav>"
+        parts = list(takewhile(lambda one: one.level > 2, found[place + 1 :]))
+        inner = "".join(f"<li>{_entry(one)}</li>" for one in parts)
+        if inner:
+            yield f'<li class="chapter">{_entry(chapter)}<ol>{inner}</ol></li>\n'
+        else:
+            yield f"<li>{_entry(chapter)}</li>\n"
+    yield "</ol></nav>"
 
 
 def _entry(heading: Heading) -> str:
@@ -110,7 +112,8 @@ def _block(block: Block, beside: str) -> Iterator[str]:
         case doc.Numbered():
             yield "<ol>\n"
             for item in block.items:
-                yield f"<li>{''.join(part for one in item for part in _block(one, beside))}</li>\n"
+                kind = ' class="long"' if len(item) > 1 else ""
+                yield f"<li{kind}>{''.join(part for one in item for part in _block(one, beside))}</li>\n"
             yield "</ol>\n"
         case doc.Bullets():
             yield "<ul>\n"
@@ -143,9 +146,12 @@ def _table(block: doc.Table, beside: str) -> Iterator[str]:
         return f"<{tag}{scope}{right}>{inner}</{tag}>"
 
     heads = "".join(
-        f'<th scope="col"{" class=" + chr(34) + "number" + chr(34) if head.right else ""}>{escape(head.text)}</th>'
+        f'<th scope="col" class="number">{escape(head.text)}</th>'
+        if head.right
+        else f'<th scope="col">{escape(head.text)}</th>'
         for head in block.heads
     )
+    broad = ' class="broad"' if len(block.heads) > _BROAD else ""
     rows = "\n".join(
         "<tr>"
         + "".join(
@@ -155,13 +161,15 @@ def _table(block: doc.Table, beside: str) -> Iterator[str]:
         + "</tr>"
         for row in block.rows
     )
-    yield _scrolled(block.label, f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>")
+    head = f"<thead><tr>{heads}</tr></thead>"
+    yield _scrolled(block.label, f"<table{broad}>\n{head}\n<tbody>\n{rows}\n</tbody>\n</table>")
 
 
 def _highlights(block: doc.Highlights) -> Iterator[str]:
     yield '<dl class="highlights">\n'
     for one in block.items:
-        change = f'<span class="change">{escape(one.change)}</span>' if one.change else ""
+        kind = "change better" if one.better else "change"
+        change = f'<span class="{kind}">{escape(one.change)}</span>' if one.change else ""
         yield (
             f"<div><dt>{escape(one.label, quote=False)}</dt>"
             f'<dd><span class="before">{escape(one.before)}</span> <span class="arrow">→</span> '
@@ -173,7 +181,6 @@ def _highlights(block: doc.Highlights) -> Iterator[str]:
 def _figure(block: doc.Figure) -> Iterator[str]:
     data = base64.b64encode(block.svg.encode()).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(block.alt)}">'
-    if block.wide:
-        image = _scrolled(block.caption, image)
-    yield f"<figure{' class=' + chr(34) + 'wide' + chr(34) if block.wide else ''}>{image}"
+    kind = ' class="wide"' if block.wide else ""
+    yield f"<figure{kind}>{_scrolled(block.caption, image)}"
     yield f"<figcaption>{escape(block.caption, quote=False)}</figcaption></figure>\n"

@@ -98,6 +98,7 @@ class Highlight:
     before: str
     after: str
     change: str = ""
+    better: bool = False
 
 
 @dataclass(frozen=True)

@@ -147,4 +147,4 @@ def _note_calibration(report: Report, pen: Pen) -> Inlines:
     if report.quality is None:
         return pen.say("note_calibration_single")
     margin = report.quality.calibration
-    return pen.say("note_calibration", change=pen.change(margin.loss), limit=margin.limit)
+    return pen.say("note_calibration", change=pen.rise(margin.loss), limit=margin.limit)

@@ -65,6 +65,8 @@ def data(evidence: DataEvidence, pen: Pen) -> Iterator[Block]:
                 places = range(len(split.per_class))
                 low, high = min(places, key=lambda i: split.per_class[i]), max(places, key=lambda i: split.per_class[i])
                 extremes = (_class(evidence, low, split.per_class, pen), _class(evidence, high, split.per_class, pen))
+                if split.per_class[low] == split.per_class[high]:
+                    extremes = (pen.text("each_class", count=split.per_class[low]),) * 2
             rows.append((pen.word(split.name), pen.how(split.samples, "count"), *extremes))
         yield Table(pen.text("splits_label"), heads, tuple(rows))
     yield Bullets(tuple(_seen(evidence, pen)))

@@ -36,7 +36,7 @@ def command(report: Report) -> str:
 def of_diagnosis(diagnosis: Diagnosis, pen: Pen) -> Iterator[Block]:
     """The symptoms, and what could not be looked at."""
     if diagnosis.symptoms:
-        yield Numbered(tuple(_item(one, pen) for one in diagnosis.symptoms))
+        yield Numbered(tuple(_item(one, diagnosis, pen) for one in diagnosis.symptoms))
     else:
         parts = [
             pen.text(f"part_{name}")
@@ -55,13 +55,23 @@ def of_diagnosis(diagnosis: Diagnosis, pen: Pen) -> Iterator[Block]:
         yield Bullets(tuple(finding(one, pen) for one in diagnosis.findings))
 
 
-def _item(symptom: Symptom, pen: Pen) -> tuple[Paragraph, ...]:
+def consequence(symptom: Symptom, diagnosis: Diagnosis, pen: Pen) -> str:
+    """Of what it is likely the consequence; "" where of nothing that was found."""
+    code = symptom.explained_by
+    if not code:
+        return ""
+    cause = next((one for one in diagnosis.symptoms if one.code == code), None)
+    if cause is None:
+        return pen.text("explained_by", code=code)
+    return pen.text("explained_by_titled", code=code, title=told(cause, pen.language).title)
+
+
+def _item(symptom: Symptom, diagnosis: Diagnosis, pen: Pen) -> tuple[Paragraph, ...]:
     words = told(symptom, pen.language)
     head = pen.text("severity_and_code", severity=symptom.severity, code=symptom.code)
-    cause = pen.text("explained_by", code=symptom.explained_by) if symptom.explained_by else ""
     return (
         Paragraph((Strong(words.title), f" {head}")),
-        Paragraph(joined(words.seen, cause)),
+        Paragraph(joined(words.seen, consequence(symptom, diagnosis, pen))),
         Paragraph(pen.say("fix", fix=words.fix), kind="fix"),
     )
 

@@ -37,15 +37,19 @@ def highlights(found: facts.BeforeAfter, pen: Pen) -> Iterator[Highlight]:
     if report.data.labelled:
         before, after = found.accuracy_before.value, report.certificate.accuracy.value
         change = "" if found.unchanged else pen.points(-found.drop.estimate)
-        yield Highlight(names.accuracy, pen.how(before, "percent2"), pen.how(after, "percent2"), change)
+        yield Highlight(
+            names.accuracy, pen.how(before, "percent2"), pen.how(after, "percent2"), change, found.drop.estimate < 0
+        )
     times = found.times_ns
     if times:
         change = pen.faster_short(found.speed_up) if found.speed_up else ""
-        yield Highlight(names.time, pen.how(times[0], "duration"), pen.how(times[1], "duration"), change)
+        better = bool(found.speed_up and found.speed_up.low > 1)
+        yield Highlight(names.time, pen.how(times[0], "duration"), pen.how(times[1], "duration"), change, better)
     was, now = found.sizes
     change = "" if found.unchanged else pen.sized(was, now)
-    yield Highlight(names.size, pen.how(was, "bytes"), pen.how(now, "bytes"), change)
+    yield Highlight(names.size, pen.how(was, "bytes"), pen.how(now, "bytes"), change, now < was)
     if quality := report.quality:
         change = pen.points(-quality.robustness.loss.estimate)
         before, after = quality.before.value, quality.after.value
-        yield Highlight(names.robustness, pen.how(before, "percent2"), pen.how(after, "percent2"), change)
+        better = quality.robustness.loss.estimate < 0
+        yield Highlight(names.robustness, pen.how(before, "percent2"), pen.how(after, "percent2"), change, better)

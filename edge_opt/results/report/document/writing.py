@@ -89,6 +89,16 @@ class Pen:
             interval=self.interval(drop, "points2", negated=True),
         )
 
+    def rise(self, rise: Interval) -> str:
+        """How much an error rose, in percent points with its interval: less is better."""
+        low, high = self.signed(rise.low), self.signed(rise.high)
+        return self.text(
+            "change_with_interval",
+            change=self.signed(rise.estimate),
+            size=abs(100 * rise.estimate),
+            interval=self.text("interval", confidence=rise.confidence, low=low, high=high),
+        )
+
     def faster(self, speed_up: Interval) -> str:
         """How many times faster, with its interval, or that it cannot be told."""
         if speed_up.confidence <= 0:

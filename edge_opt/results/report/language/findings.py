@@ -29,6 +29,12 @@ EO122 Accord compté, et non précision
 EO123 Seul prétraitement probable retenu
 EO124 Étendue des valeurs des échantillons
 EO125 Réponses presque toutes identiques
+EO130 Modèle impossible à examiner
+EO131 Partie du diagnostic manquante
+EO132 Données impossibles à examiner
+EO133 Historique illisible
+EO134 Pas le temps de diagnostiquer
+EO135 Robustesse mesurée sur une partie des échantillons
 EO200 Perte de précision au-delà de la limite
 EO201 Perte de précision indécise
 EO202 Trop peu d'échantillons pour la limite

@@ -53,6 +53,6 @@ def localised(number: str) -> str:
 def typeset(text: str) -> str:
     """The text with the apostrophe and the spaces of French printing: none may begin or end a line with a sign."""
     text = text.replace("'", "’")
-    text = re.sub(r" (?=[;!?×])", NARROW, text)
+    text = re.sub(r" (?=[;!?%×])", NARROW, text)
     text = re.sub(r" (?=[:»])", NO_BREAK, text)
     return re.sub(r"(?<=«) ", NO_BREAK, text)

@@ -104,8 +104,8 @@ def grid(axes: Axes, which: str = "both") -> None:
 
 def described(svg: str, title: str, description: str) -> str:
     """``svg`` with a title and a description that a screen reader finds."""
-    texts = f'<title id="t">{escape(title)}</title>\n <desc id="d">{escape(description)}</desc>\n '
-    return re.sub(r"(<svg\b[^>]*)>\s*", rf'\1 role="img" aria-labelledby="t d">{_literal(texts)}', svg, count=1)
+    texts = f"<title>{escape(title)}</title>\n <desc>{escape(description)}</desc>\n "
+    return re.sub(r"(<svg\b[^>]*)>\s*", rf'\1 role="img">{_literal(texts)}', svg, count=1)
 
 
 def _literal(text: str) -> str:

@@ -92,6 +92,7 @@ def _draw(
     titles: Sequence[str],
     pen: Pen,
 ) -> None:
+    figure.set_layout_engine("compressed")  # which knows of squares
     axes = figure.subplots(1, len(counts), squeeze=False)[0]
     for place, (one, part, every, title) in enumerate(zip(axes, counts, whole, titles, strict=True)):
         totals = every.sum(axis=1)[list(shown)]

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 PAIRS: Mapping[str, tuple[str, str]] = {
     "skip": ("Skip to the content", "Aller au contenu"),
+    "contents": ("Contents", "Sommaire"),
     "more": ("{count:count} more", "{count:n autre|autres}"),
     "images": ("{count:n image|images}", "{count:n image|images}"),
     "samples": ("{count:n sample|samples}", "{count:n échantillon|échantillons}"),
     "interval": (
-        "{confidence:confidence} interval {low} … {high}",
-        "intervalle à {confidence:confidence} : {low} … {high}",
+        "{confidence:confidence} interval {low}\u00a0…\u00a0{high}",
+        "intervalle à {confidence:confidence} : {low}\u00a0…\u00a0{high}",
     ),
     "change_with_interval": (
         "{change} {size:form points|points} ({interval})",

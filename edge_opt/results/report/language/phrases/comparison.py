@@ -125,19 +125,22 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "The test split was not looked at to certify.",
         "Les données de test n'ont pas été consultées pour certifier.",
     ),
-    "robust_pass": ("It is as robust as before: {change}.", "Il est aussi robuste qu'avant : {change}."),
+    "robust_pass": (
+        "Its robustness stays within the limit: {change}.",
+        "Sa robustesse reste dans la limite : {change}.",
+    ),
     "robust_fail": (
-        "It is less robust than before: {change}.",
-        "Il est moins robuste qu'avant : {change}.",
+        "It has lost more robustness than the limit allows: {change}.",
+        "Il a perdu plus de robustesse que la limite ne le permet : {change}.",
     ),
     "robust_unclear": (
-        "Whether it is as robust as before cannot be told: {change}.",
-        "On ne peut pas dire s'il est aussi robuste qu'avant : {change}.",
+        "Whether its robustness stays within the limit cannot be told: {change}.",
+        "On ne peut pas dire si sa robustesse reste dans la limite : {change}.",
     ),
     "robust_change": ("mean accuracy under disturbance {change}", "précision moyenne sous perturbation {change}"),
     "remaining": (
-        "{problems:n problem|problems} of the model itself remain, which optimising does not mend; what to do "
-        "about them comes first below.",
+        "{problems:n problem|problems} of the model itself {problems:form remains|remain}, which optimising does not "
+        "mend; what to do comes first below.",
         "{problems:n problème|problèmes} du modèle lui-même {problems:form demeure|demeurent}, que l'optimisation ne "
         "corrige pas ; les remèdes viennent en premier ci-dessous.",
     ),

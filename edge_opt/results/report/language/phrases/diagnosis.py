@@ -7,6 +7,10 @@ from collections.abc import Mapping
 PAIRS: Mapping[str, tuple[str, str]] = {
     "severity_and_code": ("({severity:word}, {code})", "({severity:word}, {code})"),
     "explained_by": ("Probably a consequence of {code}.", "Sans doute une conséquence de {code}."),
+    "explained_by_titled": (
+        "Probably a consequence of {code}: {title}.",
+        "Sans doute une conséquence de {code} : {title}.",
+    ),
     "fix": ("What to do: {fix}", "Que faire : {fix}"),
     "no_symptom": ("Nothing was found that limits the model.", "Rien n'a été trouvé qui limite le modèle."),
     "no_symptom_of": (
@@ -77,6 +81,7 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "smallest_class": ("Smallest class", "Classe la plus petite"),
     "largest_class": ("Largest class", "Classe la plus grande"),
     "class_of": ("{name}: {count:count}", "{name} : {count:count}"),
+    "each_class": ("{count:count} each", "{count:count} chacune"),
     "splits_label": ("The splits of the data", "Les ensembles de données"),
     "model_label": ("The model as it is", "Le modèle tel qu'il est"),
     "class": ("Class", "Classe"),
