@@ -21,7 +21,7 @@ from drawing import classes, some
 from planting import Case, Made
 
 SEED = 1
-MADE_BY = 1  # raise it when a case is made otherwise: folders of another number are made again
+MADE_BY = 2  # raise it when a case is made otherwise: folders of another number are made again
 
 CASES = (
     Case(
@@ -97,8 +97,8 @@ CASES = (
     Case(
         name="rate-too-high",
         planted="EO705",
-        what="Trained at thirty times the usual learning rate.",
-        quoi="Entraîné avec un taux d'apprentissage trente fois trop grand.",
+        what="Trained at fifty times the usual learning rate.",
+        quoi="Entraîné avec un taux d'apprentissage cinquante fois trop grand.",
         make=planting.rate_too_high,
     ),
     Case(
@@ -118,8 +118,8 @@ CASES = (
     Case(
         name="too-long",
         planted="EO704",
-        what="Trained on for many epochs after the best one, and the last weights kept.",
-        quoi="Entraîné bien après la meilleure époque, en gardant les derniers poids.",
+        what="Trained for twelve epochs after the best one, and the last weights kept.",
+        quoi="Entraîné douze époques après la meilleure, en gardant les derniers poids.",
         make=planting.too_long,
     ),
     Case(

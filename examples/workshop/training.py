@@ -103,6 +103,7 @@ def fit(
     epochs: int,
     optimizer: Any,
     linear: Linear = UNIT,
+    batch: int = BATCH_SIZE,
     patience: int = 0,
     keep_best: bool = False,
 ) -> Trained:
@@ -124,7 +125,7 @@ def fit(
         parts["train"].y,
         validation_data=(seen(parts["validation"], linear), parts["validation"].y),
         epochs=epochs,
-        batch_size=BATCH_SIZE,
+        batch_size=batch,
         callbacks=told,
         verbose=0,
     )

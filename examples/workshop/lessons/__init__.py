@@ -1,6 +1,6 @@
 """What the notebooks of the workshop are written from."""
 
-from lessons import diagnosing, fixing, improving
+from lessons import delivering, diagnosing, fixing, improving
 from lessons.cells import SETUP, Lesson
 
 LESSONS = (
@@ -18,5 +18,15 @@ LESSONS = (
             *fixing.WRITING,
         ),
     ),
-    Lesson(fr="2-amelioration-pour-application-web", en="2-improving-for-a-web-app", cells=improving.CELLS),
+    Lesson(
+        fr="2-amelioration-pour-application-web",
+        en="2-improving-for-a-web-app",
+        cells=(
+            *improving.START,
+            *improving.CHOICES,
+            *improving.OPTIMISING,
+            *delivering.COMPARING,
+            *delivering.HANDING_OVER,
+        ),
+    ),
 )

@@ -41,7 +41,6 @@ SETUP = code(
     """
 import html
 import importlib.util
-import json
 import os
 import subprocess
 import sys

@@ -52,16 +52,19 @@ been trained already. The next cell prepares its data, its weights and the histo
 """,
     ),
     code(
-        """
+        '''
+import json
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 
 def prepare(number):
+    """⟦Le dossier du cas préparé.|The folder of the prepared case.⟧"""
     script = CHECKOUT / "examples" / "workshop" / "cases.py"
     command = [sys.executable, str(script), str(FOLDER), "--only", str(number)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return Path(done.stdout.strip())  # ⟦le dossier du cas|the folder of the case⟧
+    return Path(done.stdout.strip())
 
 
 case = prepare(1)
@@ -69,7 +72,7 @@ data = np.load(case / "data.npz")
 classes = [str(name) for name in data["classes"]]
 for split in ("train", "val", "test"):
     print(f"{split:5} {len(data[f'y_{split}']):5}", np.bincount(data[f"y_{split}"], minlength=10))
-"""
+'''
     ),
     code(
         """
@@ -97,12 +100,13 @@ Then look at the learning curves. At which epoch would you have stopped the trai
 """,
     ),
     code(
-        """
+        '''
 def curves(history):
+    """⟦Les courbes d'apprentissage.|The learning curves.⟧"""
     epochs = range(1, len(history["loss"]) + 1)
-    figure, axes = plt.subplots(1, 2, figsize=(12, 3.5))
+    _, axes = plt.subplots(1, 2, figsize=(12, 3.5))
     titles = {"loss": "⟦perte|loss⟧", "accuracy": "⟦précision|accuracy⟧"}
-    for axis, (name, title) in zip(axes, titles.items()):
+    for axis, (name, title) in zip(axes, titles.items(), strict=True):
         axis.plot(epochs, history[name], label="⟦entraînement|training⟧")
         axis.plot(epochs, history[f"val_{name}"], label="validation")
         axis.set(xlabel="⟦époque|epoch⟧", title=title)
@@ -112,7 +116,7 @@ def curves(history):
 
 history = json.loads((case / "history.json").read_text())
 curves(history)
-"""
+'''
     ),
 )
 
@@ -148,17 +152,17 @@ Each symptom has a code and the numbers that show it. It takes some ten seconds.
 """,
     ),
     code(
-        """
+        '''
 import edge_opt
 
 
 def diagnose(folder, name):
-    return edge_opt.diagnose(
-        folder / "model.keras", folder / "data.npz", samples=200, output=FOLDER / name, lang=LANG
-    )
+    """⟦Le diagnostic du modèle du dossier ; 200 images perturbées.|The diagnosis; 200 pictures are disturbed.⟧"""
+    return edge_opt.diagnose(folder / "model.keras", folder / "data.npz", samples=200, output=FOLDER / name)
 
 
 def numbers(facts):
+    """⟦Les nombres d'un symptôme, sur une ligne.|The numbers of a symptom, in a line.⟧"""
     told = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in facts.items()}
     return ", ".join(f"{key} {value}" for key, value in told.items())
 
@@ -166,7 +170,7 @@ def numbers(facts):
 diagnosis = diagnose(case, "diagnosis-A")
 for symptom in diagnosis.symptoms:
     print(f"{symptom.severity:8} {symptom.code}  {numbers(symptom.facts)}")
-"""
+'''
     ),
     text(
         fr="""
@@ -177,17 +181,18 @@ The same symptoms in words, with what there is to do:
 """,
     ),
     code(
-        """
+        '''
 from IPython.display import HTML, display
 
 
 def show(page, height=520):
+    """⟦La page, dans un cadre.|The page, in a frame.⟧"""
     frame = f'<iframe srcdoc="{html.escape(page.read_text(encoding="utf-8"))}" width="100%" height="{height}"></iframe>'
     display(HTML(frame))
 
 
-show(FOLDER / "diagnosis-A" / "diagnosis.html")
-"""
+show(FOLDER / "diagnosis-A" / "⟦diagnostic|diagnosis⟧.html")
+'''
     ),
 )
 
@@ -234,13 +239,14 @@ the application will meet; the rest matters less.
 """,
     ),
     code(
-        """
+        '''
 def robustness(measured):
+    """⟦La précision selon la force de chaque perturbation.|The accuracy by the strength of each disturbance.⟧"""
     kinds = {}
     for condition in measured.conditions:
-        kind, _, strength = condition.condition.partition("@")
+        kind, _, _ = condition.condition.partition("@")
         kinds.setdefault(kind, [measured.clean.value]).append(condition.value)
-    figure, axis = plt.subplots(figsize=(9, 4))
+    _, axis = plt.subplots(figsize=(9, 4))
     for kind, values in kinds.items():
         axis.plot(range(len(values)), values, marker="o", label=kind)
     axis.set(xlabel="⟦force de la perturbation|strength⟧", ylabel="⟦précision|accuracy⟧", ylim=(0, 1))
@@ -249,7 +255,7 @@ def robustness(measured):
 
 
 robustness(behaviour.robustness)
-"""
+'''
     ),
     text(
         fr="""

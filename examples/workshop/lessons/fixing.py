@@ -21,15 +21,17 @@ Two fixes at once do not tell which of them helped. So we change one thing, meas
 """,
     ),
     code(
-        """
+        '''
 import keras
 
 
 def pictures(images):
+    """⟦Les pixels comme le modèle les prend : de 0 à 1.|The pixels as the model takes them: 0 to 1.⟧"""
     return (images.astype("float32") / 255)[..., None]
 
 
 def network(dropout=0.0):
+    """⟦Le réseau du cas A, avec ou sans dropout.|The network of case A, with or without dropout.⟧"""
     layers = keras.layers
     inputs = keras.Input((28, 28, 1))
     x = inputs
@@ -44,6 +46,7 @@ def network(dropout=0.0):
 
 
 def train(model, x, y, epochs, patience=None):
+    """⟦L'historique de l'entraînement.|The history of the training.⟧"""
     keras.utils.set_random_seed(1)
     stop = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
     model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -55,6 +58,7 @@ def train(model, x, y, epochs, patience=None):
 
 
 def accuracy(model, x, y):
+    """⟦La part de réponses justes.|The share of right answers.⟧"""
     return float(np.mean(model.predict(pictures(x), batch_size=500, verbose=0).argmax(1) == y))
 
 
@@ -62,6 +66,7 @@ steps = []
 
 
 def note(name, model, x, y):
+    """⟦Le tableau des étapes, avec celle-ci.|The table of the steps, with this one.⟧"""
     trained, validated = accuracy(model, x, y), accuracy(model, data["x_val"], data["y_val"])
     steps.append((name, trained, validated))
     print(f"{'':28}  ⟦entraîn.|training⟧  validation  ⟦écart|gap⟧")
@@ -71,7 +76,7 @@ def note(name, model, x, y):
 
 start = keras.models.load_model(case / "model.keras")
 note("⟦au départ|at first⟧", start, data["x_train"], data["y_train"])
-"""
+'''
     ),
     text(
         fr="""
@@ -141,8 +146,9 @@ picture by picture.
 """,
     ),
     code(
-        """
+        '''
 def right(model):
+    """⟦Pour chaque image de test, si la réponse est juste.|For each test picture, whether the answer is right.⟧"""
     return model.predict(pictures(data["x_test"]), batch_size=500, verbose=0).argmax(1) == data["y_test"]
 
 
@@ -151,7 +157,7 @@ difference = after.astype(int) - before.astype(int)
 margin = 1.96 * difference.std() / len(difference) ** 0.5
 print(f"⟦avant|before⟧ {before.mean():.1%}   ⟦après|after⟧ {after.mean():.1%}")
 print(f"⟦gain|gain⟧ {100 * difference.mean():.1f} ± {100 * margin:.1f} points")
-"""
+'''
     ),
 )
 
@@ -186,7 +192,7 @@ my_guess = "…"
 diagnosis = diagnose(case, "diagnosis-B")
 for symptom in diagnosis.symptoms:
     print(f"{symptom.severity:8} {symptom.code}  {numbers(symptom.facts)}")
-show(FOLDER / "diagnosis-B" / "diagnosis.html")
+show(FOLDER / "diagnosis-B" / "⟦diagnostic|diagnosis⟧.html")
 """
     ),
     text(
@@ -243,13 +249,15 @@ complete it in your own words.
     ),
     code(
         """
+from itertools import pairwise
+
 from IPython.display import Markdown
 
 lines = ["## ⟦Problèmes identifiés|Problems found⟧", ""]
 gap = 100 * (steps[0][1] - steps[0][2])
 lines.append(f"1. ⟦Écart entre entraînement et validation :|Gap between training and validation:⟧ {gap:.1f} points. …")
 lines += ["", "## ⟦Solutions implémentées|Solutions implemented⟧", ""]
-for place, (earlier, later) in enumerate(zip(steps, steps[1:]), start=1):
+for place, (earlier, later) in enumerate(pairwise(steps), start=1):
     gained = 100 * (later[2] - earlier[2])
     lines.append(f"{place}. {later[0]} → ⟦Impact :|Impact:⟧ {gained:+.1f} points (validation). …")
 display(Markdown("\\n".join(lines)))
