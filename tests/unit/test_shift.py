@@ -12,7 +12,6 @@ from edge_opt.inputs.dataset.samples import ArraySamples
 from edge_opt.stages.observe import looks, measures, shift
 from edge_opt.types import ArrayPreprocessing
 
-
 USUAL = measures.Usual(medians=np.zeros(4, np.float32), spreads=np.ones(4, np.float32))
 
 

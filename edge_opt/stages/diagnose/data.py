@@ -74,7 +74,8 @@ def not_normalised(seen: DataEvidence) -> Iterator[Symptom]:
     tiny = values.deviation < _TINY and values.high > values.low
     if values.normalised_inside or (level <= _LARGE and not tiny):
         return
-    centred = values.low < 0 and abs(values.mean) < values.deviation / 2  # as Caffe's models take them: large, but around zero
+    # as Caffe's models take them: large, but around zero
+    centred = values.low < 0 and abs(values.mean) < values.deviation / 2
     severity: Severity = "warning" if centred and level < 100 else "problem"
     yield Symptom(
         code="EO602",
