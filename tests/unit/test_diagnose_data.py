@@ -153,6 +153,11 @@ SILENT: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def test_a_contract_under_which_the_model_does_not_work_either_is_no_problem() -> None:
+    assert found(contracts=contracts(50, 84))["EO601"].severity == "warning"  # 10 % and 17 % of 500
+    assert found(contracts=contracts(50, 170))["EO601"].severity == "problem"  # 34 %
+
+
 def test_clean_data_have_no_symptom() -> None:
     assert not found()
 

@@ -12,6 +12,7 @@ _Check = Callable[[DataEvidence], Iterator[Symptom]]
 
 _SURELY = 0.001  # the p-value of what is no chance
 _GAIN, _SMALL_GAIN = 0.02, 0.005  # of accuracy, by another contract
+_HUGE_GAIN = 0.2  # which is one even where the model is right on less than half of the samples
 _LARGE = 10.0  # a deviation or a mean: the input of a network is usually about 1
 _TINY = 0.01  # a deviation: values that were divided twice
 _EXTREME = 0.01  # share of the samples
@@ -41,10 +42,13 @@ def other_contract(seen: DataEvidence) -> Iterator[Symptom]:
     p_value = min(1.0, len(others) * better_by_chance(given, best))
     if gain < _SMALL_GAIN or p_value > 0.01:
         return
+    # a model that works under neither has another problem: one of them is always the better by some samples
+    works = best.right >= _ABLE * best.samples or gain >= _HUGE_GAIN
+    convincing = gain >= _GAIN and works
     yield Symptom(
         code="EO601",
-        severity="problem" if gain >= _GAIN else "warning",
-        size=1.0 if gain >= _GAIN else gain,  # every sample is prepared wrongly
+        severity="problem" if convincing else "warning",
+        size=1.0 if convincing else gain,  # every sample is prepared wrongly
         facts={
             "given": given.contract,
             "better": best.contract,
