@@ -94,6 +94,7 @@ def test_no_french_line_may_break_before_a_double_sign(key: str) -> None:
         (61_270_000, "duration", "61.27 ms", "61,27\u00a0ms"),
         (0.01, "pp", "1.00 points", "1,00 point"),
         (0.02, "pp", "2.00 points", "2,00 points"),
+        (1.49e-06, "number", "1.49 × 10⁻⁶", "1,49\u00a0×\u00a010⁻⁶"),
         (0.95, "confidence", "95%", "95\u202f%"),
         (1, "n image|images", "1 image", "1 image"),
         (2, "n image|images", "2 images", "2 images"),

@@ -7,6 +7,7 @@ same phrases, and in each the same facts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -60,10 +61,10 @@ class Language:
         if kind == "names":
             return self.listed(value)
         if kind in _NUMBERS:
-            return self.localised(_NUMBERS[kind](float(value)))
+            return self.localised(_power(_NUMBERS[kind](float(value))))
         if kind:
             raise ValueError(f"'{how}' is no way to write a fact")
-        return self.localised(units.format_number(value)) if isinstance(value, float) else str(value)
+        return self.localised(_power(units.format_number(value))) if isinstance(value, float) else str(value)
 
     def word(self, key: str) -> str:
         """What ``key`` is called: a split, a kind of disturbance, a property; itself where it has no other name."""
@@ -85,6 +86,16 @@ class Language:
         return self.typeset(singular if self.is_one(float(value)) else plural)
 
 
+def _power(number: str) -> str:
+    """``1.49e-06`` as it is printed: ``1.49 × 10⁻⁶``."""
+
+    def raised(exponent: re.Match[str]) -> str:
+        return f" × 10{str(int(exponent[1])).translate(_RAISED)}"
+
+    return re.sub(r"e([+-]\d+)$", raised, number)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "count": units.format_count,
     "number": units.format_number,

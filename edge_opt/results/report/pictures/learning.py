@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_opt.results.report.document.writing import Pen
@@ -26,7 +27,7 @@ def sketches(diagnosis: Diagnosis, pen: Pen) -> Iterator[Sketch]:
     yield Sketch(
         name="learning",
         alt=_alt(history, marks, pen),
-        caption=pen.text("curves", source=history.source),
+        caption=pen.text("curves", source=Path(history.source).name),
         draw=lambda: sheet(7.2, 3.1, lambda figure: _draw(figure, history, marks, pen)),
     )
 
@@ -54,7 +55,7 @@ def _alt(history: History, marks: list[Mark], pen: Pen) -> str:
     for name, training, validation in _panels(history, pen):
         for which, values in (("curve_training", training), ("curve_validation", validation)):
             if values:
-                whole = f"{name}, {pen.text(which)}"
+                whole = f"{name[:1].upper()}{name[1:]}, {pen.text(which)}"
                 lines.append(pen.text("curve_told", name=whole, first=values[0], last=values[-1]))
     lines += [pen.text("mark_told", epoch=epoch, title=title) for epoch, _, title in marks]
     epochs = max(len(values) for _, *both in _panels(history, pen) for values in both)
