@@ -51,8 +51,8 @@ def rise_interval(
 
     The estimate is the difference of the two errors. Where the first model is well calibrated that is too low, as
     chance adds more to a small error than to a large one, and no bootstrap sees it. So the upper bound is that of
-    something that is no smaller there: the mean distance by which confidence and accuracy moved apart or together, in up
-    to 5 bins of equally confident samples. Being paired, it is precise; a model that became better calibrated by as
+    something that is no smaller there: the mean distance by which confidence and accuracy moved apart or together, in
+    up to 5 bins of equally confident samples. Being paired, it is precise; a model that became better calibrated by as
     much is not told from one that became worse. The lower bound is the normal one of a paired bootstrap.
     Source: Efron and Tibshirani (1993), section 12.2, for the latter.
     """
