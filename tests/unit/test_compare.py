@@ -14,7 +14,7 @@ import pytest
 
 from edge_opt.cli.show import print_benched
 from edge_opt.errors import InputError, RunError
-from edge_opt.flows import api
+from edge_opt.flows import api, looking
 from edge_opt.flows.compare import of_reports, runs_in
 from edge_opt.results.report import render as render_report
 from edge_opt.results.report.side_by_side import Comparison, render
@@ -179,7 +179,7 @@ def test_a_report_of_another_format_is_one_sentence(tmp_path: Path) -> None:
 def test_files_are_timed_together_and_keep_the_order_in_which_they_were_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    monkeypatch.setattr(looking, "device", lambda target: FakeDevice())
     slow = FakeArtifact(latency_ns=90_000).write(tmp_path / "slow.tflite")
     fast = FakeArtifact(latency_ns=30_000).write(tmp_path / "fast.onnx")
     found = api.compare([slow, fast], rounds=6)
@@ -204,7 +204,7 @@ class OtherAnswers(FakeDevice):
 
 def test_files_are_scored_only_by_the_runtimes_that_timed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No runtime loads both files, and one of them loads neither."""
-    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    monkeypatch.setattr(looking, "device", lambda target: FakeDevice())
     files = [FakeArtifact(wrong=share).write(tmp_path / name) for name, share in (("a.tflite", 0), ("b.onnx", 0.5))]
     found = api.compare(files, data=stack.data_set(tmp_path, 300), runtime="litert,onnxruntime,openvino", rounds=6)
     names = [(row.artifact, row.runtime) for row in found.rows]
@@ -220,7 +220,7 @@ def test_files_are_scored_only_by_the_runtimes_that_timed_them(tmp_path: Path, m
 def test_another_runtime_is_scored_against_the_first_and_not_against_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labelled: bool
 ) -> None:
-    monkeypatch.setattr(api, "device", lambda target: OtherAnswers())
+    monkeypatch.setattr(looking, "device", lambda target: OtherAnswers())
     data = stack.data_set(tmp_path, 300)
     if not labelled:
         np.savez(data, **{name: one for name, one in dict(np.load(data)).items() if name.startswith("x_")})
@@ -237,7 +237,7 @@ def test_data_that_are_not_there_are_told_before_anything_is_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = FakeDevice()
-    monkeypatch.setattr(api, "device", lambda target: device)
+    monkeypatch.setattr(looking, "device", lambda target: device)
     with pytest.raises(InputError):
         api.compare([FakeArtifact().write(tmp_path / "model.tflite")], data=tmp_path / "absent.npz")
     assert not device.jobs
@@ -262,7 +262,7 @@ def test_agreement_has_columns_of_its_own_beside_accuracy() -> None:
 
 
 def test_a_file_from_a_run_is_joined_with_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    monkeypatch.setattr(looking, "device", lambda target: FakeDevice())
     (tmp_path / "artifact").mkdir()
     inside = FakeArtifact(latency_ns=30_000).write(tmp_path / "artifact" / "model.tflite")
     outside = tmp_path / "renamed.tflite"
