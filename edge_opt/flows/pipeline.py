@@ -3,7 +3,7 @@
 #                ┌──────────────── plan(target, history) ◀───────────────┐
 #                ▼                                                       │
 # path ─load─▶ Model ─optimize(Recipe)─▶ Artifact ─benchmark─▶ Measured ┐│
-#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ choose ─diagnose─▶ Report ─▶ Bundle
+#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ choose ─diagnose─▶ Report
 #                └─ optimize(float32) = the baseline, by the same way ──┘
 
 from __future__ import annotations

@@ -68,6 +68,15 @@ def test_a_run_whose_baseline_is_best_says_so() -> None:
     golden("report_baseline_best.txt", render(baseline_best(), "text"))
 
 
+def test_the_text_names_what_limits_the_model_the_worst_first() -> None:
+    lines = render(a_whole_report(), "text").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("what limits the model"))
+    diagnosis = a_whole_report().diagnosis
+    assert diagnosis is not None
+    for line, symptom in zip(lines[start + 1 :], diagnosis.symptoms, strict=False):
+        assert line.startswith(f"  {symptom.severity}[{symptom.code}] ")
+
+
 def test_a_faster_one_of_two_rounds_is_marked_and_the_conclusion_says_what_rounds_lack() -> None:
     text = render(in_few_rounds(2), "text")
     assert "≈ 1.48x ± 0.35" in text

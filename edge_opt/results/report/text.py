@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edge_opt.results.report import ladder, tables, words
+from edge_opt.results.report.language import language
+from edge_opt.results.report.symptoms import told
 from edge_opt.types import Report
 
 HEADER_WIDTH = 130
@@ -20,6 +22,7 @@ def text(report: Report) -> str:
         [*ladder.text(report)],
         [*_broken(report)],
         [*_findings(report)],
+        [*_symptoms(report)],
         [*_conclusion(report)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -62,6 +65,15 @@ def _findings(report: Report) -> Iterator[str]:
         yield f"{finding.level}[{finding.code}] {words.one_line(finding.message)}"
         if finding.hint:
             yield f"  hint: {words.one_line(finding.hint)}"
+
+
+def _symptoms(report: Report) -> Iterator[str]:
+    """What limits the model, by name: the documents have the evidence and what to do."""
+    found = report.diagnosis.symptoms if report.diagnosis else ()
+    if found:
+        yield "what limits the model (report.html says why, and what to do):"
+    for one in found:
+        yield f"  {one.severity}[{one.code}] {told(one, language('en')).title}"
 
 
 def _conclusion(report: Report) -> Iterator[str]:
