@@ -182,13 +182,13 @@ The same symptoms in words, with what there is to do:
     ),
     code(
         '''
-from IPython.display import HTML, display
+from IPython.display import display
 
 
 def show(page, height=520):
     """⟦La page, dans un cadre.|The page, in a frame.⟧"""
     frame = f'<iframe srcdoc="{html.escape(page.read_text(encoding="utf-8"))}" width="100%" height="{height}"></iframe>'
-    display(HTML(frame))
+    display({"text/html": frame, "text/plain": page.name}, raw=True)
 
 
 show(FOLDER / "diagnosis-A" / "⟦diagnostic|diagnosis⟧.html")

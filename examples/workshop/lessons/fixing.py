@@ -129,7 +129,7 @@ whole = np.load(CHECKOUT / "calibration_data" / "fashion_mnist.npz")
 more_x, more_y = whole["x_train"][:4000], whole["y_train"][:4000]
 keras.utils.set_random_seed(1)
 fixed = network(dropout=0.4)
-fitted = train(fixed, more_x, more_y, epochs=10, patience=3)
+train(fixed, more_x, more_y, epochs=30, patience=4)
 note("⟦+ 4 000 images|+ 4,000 pictures⟧", fixed, more_x, more_y)
 """
     ),
@@ -182,7 +182,9 @@ Your turn. Another model, other data, another problem.
         """
 case = prepare(3)
 data = np.load(case / "data.npz")
-print((case / "data.preprocessing.toml").read_text().split("# ")[-4])
+contract = (case / "data.preprocessing.toml").read_text().splitlines()
+print("\\n".join(line for line in contract if line and not line.startswith("#")))
+print("pixels:", data["x_train"].min(), "…", data["x_train"].max())
 curves(json.loads((case / "history.json").read_text()))
 """
     ),

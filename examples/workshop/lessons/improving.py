@@ -76,7 +76,7 @@ will have to do exactly that. This is what limits the model today:
     ),
     code(
         '''
-from IPython.display import HTML, display
+from IPython.display import display
 
 import edge_opt
 
@@ -84,7 +84,7 @@ import edge_opt
 def show(page, height=520):
     """⟦La page, dans un cadre.|The page, in a frame.⟧"""
     frame = f'<iframe srcdoc="{html.escape(page.read_text(encoding="utf-8"))}" width="100%" height="{height}"></iframe>'
-    display(HTML(frame))
+    display({"text/html": frame, "text/plain": page.name}, raw=True)
 
 
 diagnosis = edge_opt.diagnose(MODEL, DATA, samples=200, output=FOLDER / "diagnosis-web")
