@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -136,6 +137,7 @@ def test_without_labels_agreement_is_counted_and_called_that(given: tuple[Path, 
     for written in (text, document, readme):
         assert "greement" in written
         said = written.replace("agreement with the float model (keras), never accuracy", "")
+        said = re.sub("`[^`]*`", "", said)  # paths in report.json bear the names of its fields
         assert not [line for line in said.splitlines() if "top1" in line.lower() or "accurac" in line.lower()]
 
     files = sorted((tmp_path / "run" / "artifacts").glob("*/*.tflite"))

@@ -43,15 +43,15 @@ def section(text: str, heading: str) -> str:
 
 @LANGUAGES
 @pytest.mark.parametrize("place", range(4))
-def test_the_skeleton_stands_in_its_order(lang: str, place: int) -> None:
+def test_the_skeleton_stands_in_its_order(lang: str, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_opt.results.report.pictures.canvas.drawn", lambda sketch: "<svg/>")
     text = render(documents()[place], "md", lang=lang)
     assert text.startswith(f"# {TITLE[lang]}\n")
     assert re.findall(r"(?m)^## (.*)$", text) == SKELETON[lang]
     assert re.findall(r"(?m)^# (.*)$", text) == [TITLE[lang]]
-    html = render(documents()[place], "html", lang=lang, folder=Path("nowhere")) if place == 0 else ""
-    if html:
-        found = re.findall(r"<h2[^>]*>(.*?)</h2>", html)
-        assert found == SKELETON[lang]
+    html = render(documents()[place], "html", lang=lang)
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html) == SKELETON[lang]
+    assert re.findall(r"<h1[^>]*>(.*?)</h1>", html) == [TITLE[lang]]
 
 
 @LANGUAGES

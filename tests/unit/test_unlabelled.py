@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_a_report_without_labels_speaks_of_agreement_and_never_of_accuracy() -> 
     template = "$measured\n$limits\n$preprocessing"
     texts = [render(report, "text"), render(report, "md"), render(report, "csv").partition("\n")[0]]
     for text in (*texts, record.readme(report, "model.tflite", template, ())):
-        lowered = text.lower()
+        lowered = re.sub("`[^`]*`", "", text.lower())  # paths in report.json bear the names of its fields
         assert "agreement" in lowered
         for word in ("top1", "top-1", "accurac", "image"):
             assert word not in lowered, (word, [line for line in lowered.splitlines() if word in line])

@@ -36,18 +36,22 @@ def render(report: Report, format: Format, *, lang: str = "en", folder: Path | N
         return raw.csv(report)
     if format == "json":
         return raw.json(report)
-    pen = Pen(language(lang))
+    pen = _pen(report, lang)
     figures, missing = gathered(pictures.of_report(report, pen), folder, pen, draw=format == "html")
     document = whole.of_report(report, pen, figures, missing)
     beside = f"{folder.as_posix()}/" if folder else ""
     return html.html(document, beside=beside) if format == "html" else markdown.markdown(document, beside=beside)
 
 
+def _pen(report: Report, lang: str) -> Pen:
+    return Pen(language(lang), labelled=report.data.labelled)
+
+
 def write(report: Report, folder: Path) -> tuple[Path, ...]:
     """The files written to ``folder``: the documents in every language and, with the extra ``report``, pictures."""
     written: list[Path] = []
     for code in LANGUAGES:
-        pen = Pen(language(code))
+        pen = _pen(report, code)
         drawn = save(pictures.of_report(report, pen), folder, code)
         figures, missing = gathered(pictures.of_report(report, pen), folder, pen)
         document = whole.of_report(report, pen, figures, missing)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from edge_opt.results.report.document import facts
 from edge_opt.results.report.document.blocks import Block, Code, Content, Head, Inlines, Paragraph, Table, joined
 from edge_opt.results.report.document.facts import BeforeAfter
-from edge_opt.results.report.document.skeleton import SKELETONS
+from edge_opt.results.report.document.skeleton import skeleton
 from edge_opt.results.report.document.writing import NONE, Pen
 from edge_opt.types import Margin, Report, Robustness
 
@@ -18,13 +18,13 @@ _JUDGED = {"pass": "within", "fail": "beyond", "unclear": "untold"}
 def comparison(report: Report, pen: Pen) -> Iterator[Block]:
     """The table, and the notes below it."""
     found = BeforeAfter(report=report)
-    skeleton = SKELETONS[pen.language.code]
+    skeletal = skeleton(pen)
     rows = [_accuracy(found, pen), _time(found, pen), _size(found, pen), _robustness(found, pen)]
     rows += _calibration(found, pen)
-    names = (skeleton.accuracy, skeleton.time, skeleton.size, skeleton.robustness, skeleton.calibration)
+    names = (skeletal.accuracy, skeletal.time, skeletal.size, skeletal.robustness, skeletal.calibration)
     yield Table(
-        skeleton.performance,
-        tuple(Head(title, right=False) for title in skeleton.heads),
+        skeletal.performance,
+        tuple(Head(title, right=False) for title in skeletal.heads),
         tuple((name, *row) for name, row in zip(names, rows, strict=False)),
     )
     yield from (Paragraph(one, kind="note") for one in _notes(found, pen))

@@ -60,8 +60,7 @@ def certificate(report: Report, pen: Pen) -> Inlines:
     if found.trial == report.baseline:
         return pen.say("own_reference", value=found.accuracy.value, things=things)
     key = {"pass": "certified", "fail": "not_certified", "unclear": "cannot_certify"}[found.status]
-    whose = "drop_accuracy" if report.data.labelled else "drop_agreement"
-    drop = pen.text(whose, change=pen.change(found.verdict.drop))
+    drop = pen.text("drop_accuracy", change=pen.change(found.verdict.drop))
     return pen.say(key, limit=found.verdict.limit, things=things, drop=drop)
 
 

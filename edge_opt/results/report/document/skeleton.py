@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from edge_opt.results.report.document.writing import Pen
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -24,9 +26,19 @@ class Skeleton:
     robustness: str
     calibration: str
 
+    def named(self, metric: str) -> Skeleton:
+        """The same for data without labels: what is counted there is no accuracy."""
+        return replace(self, accuracy=f"{metric[:1].upper()}{metric[1:]}")
+
     def typeset(self, typeset: Callable[[str], str]) -> Skeleton:
         """The names of the metrics as they stand in running text, with the signs of good printing."""
         return replace(self, accuracy=typeset(self.accuracy), time=typeset(self.time), size=typeset(self.size))
+
+
+def skeleton(pen: Pen) -> Skeleton:
+    """What stands in the report that ``pen`` writes."""
+    found = SKELETONS[pen.language.code]
+    return found if pen.labelled else found.named(pen.word("agreement"))
 
 
 SKELETONS: Mapping[str, Skeleton] = {

@@ -9,7 +9,7 @@ from edge_opt.results.report import reasons
 from edge_opt.results.report.document import facts
 from edge_opt.results.report.document.blocks import Block, Code, Content, Inlines, Numbered, Paragraph, Strong, joined
 from edge_opt.results.report.document.facts import BeforeAfter
-from edge_opt.results.report.document.skeleton import SKELETONS
+from edge_opt.results.report.document.skeleton import skeleton
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.types import Quantization, Report, Trial
 
@@ -32,7 +32,7 @@ def solutions(report: Report, pen: Pen) -> Iterator[Block]:
     if not found.unchanged:
         steps += _quantized(found, pen)
         steps += _options(found, pen)
-    impact = SKELETONS[pen.language.code].impact
+    impact = skeleton(pen).impact
     yield Numbered(
         tuple(
             (
@@ -197,8 +197,7 @@ def impacts(found: BeforeAfter, trial: Trial, pen: Pen) -> Iterator[Content]:
     sizes = (baseline.artifact.size_bytes, trial.artifact.size_bytes)
     was, now = (pen.how(one, "bytes") for one in sizes)
     yield pen.say("instead", what=pen.sized(*sizes), before=was, after=now)
-    key = "impact_accuracy" if report.data.labelled else "impact_agreement"
-    yield pen.say(key, change=pen.change(found.drop if chosen else trial.verdict.drop))
+    yield pen.say("impact_accuracy", change=pen.change(found.drop if chosen else trial.verdict.drop))
     if before and after:
         was, now = (pen.how(one.memory_bytes, "bytes") for one in (before, after))
         yield pen.say("impact_memory", before=was, after=now)

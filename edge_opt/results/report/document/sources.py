@@ -19,7 +19,7 @@ from edge_opt.results.report.document.blocks import (
     Table,
 )
 from edge_opt.results.report.document.facts import BeforeAfter
-from edge_opt.results.report.document.skeleton import SKELETONS
+from edge_opt.results.report.document.skeleton import skeleton
 from edge_opt.results.report.document.writing import NONE, Pen
 from edge_opt.types import Report, Trial
 
@@ -65,7 +65,7 @@ def _of_trial(place: int, trial: Trial) -> Row:
 
 def _compared(report: Report, pen: Pen) -> Iterator[Row]:
     """The numbers of before and after."""
-    found, names = BeforeAfter(report=report), SKELETONS[pen.language.code].typeset(pen.language.typeset)
+    found, names = BeforeAfter(report=report), skeleton(pen).typeset(pen.language.typeset)
     places = {trial.id: place for place, trial in enumerate(report.trials)}
     baseline, best = (f"trials[{places[id]}]" for id in (report.baseline, report.best))
     before = "diagnosis.behaviour.accuracy" if found.by_framework else "certificate.baseline"
@@ -104,7 +104,7 @@ def _compared(report: Report, pen: Pen) -> Iterator[Row]:
 
 def _guarded(report: Report, pen: Pen) -> Iterator[Row]:
     """The numbers that were guarded besides accuracy."""
-    names = SKELETONS[pen.language.code].typeset(pen.language.typeset)
+    names = skeleton(pen).typeset(pen.language.typeset)
     if quality := report.quality:
         job = (Code(f"quality of {quality.trial}"),)
         for key, seen, field in (("of_before", quality.before, "before"), ("of_after", quality.after, "after")):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from edge_opt.results.report import words
 from edge_opt.results.report.document import facts
 from edge_opt.results.report.document.blocks import Block, Code, Highlight, Highlights, Paragraph
-from edge_opt.results.report.document.skeleton import SKELETONS
+from edge_opt.results.report.document.skeleton import skeleton
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.types import Report
 
@@ -33,7 +33,7 @@ def summary(report: Report, pen: Pen) -> Iterator[Block]:
 
 def highlights(found: facts.BeforeAfter, pen: Pen) -> Iterator[Highlight]:
     """Before and after, of each the number that counts."""
-    report, names = found.report, SKELETONS[pen.language.code].typeset(pen.language.typeset)
+    report, names = found.report, skeleton(pen).typeset(pen.language.typeset)
     if report.data.labelled:
         before, after = found.accuracy_before.value, report.certificate.accuracy.value
         change = "" if found.unchanged else pen.points(-found.drop.estimate)

@@ -17,7 +17,7 @@ from edge_opt.results.report.document import (
     trials,
 )
 from edge_opt.results.report.document.blocks import Block, Code, Document, Figure, Heading, Numbered, Paragraph
-from edge_opt.results.report.document.skeleton import SKELETONS
+from edge_opt.results.report.document.skeleton import skeleton
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.types import Diagnosis, Model, Report
 
@@ -44,7 +44,7 @@ _PLACED = ("front", "ladder")
 
 def of_report(report: Report, pen: Pen, figures: Sequence[tuple[str, Figure]], missing: bool) -> Document:
     """The report of a run; ``figures`` by name, and whether some are ``missing`` because nothing can draw them."""
-    names = SKELETONS[pen.language.code]
+    names = skeleton(pen)
     blocks: list[Block] = [
         Heading(1, names.title, "title"),
         *summary.summary(report, pen),
@@ -81,7 +81,7 @@ def of_diagnosis(
     blocks: list[Block] = [
         Heading(1, title, "title"),
         evidence.lead(diagnosis, model, pen),
-        Heading(2, SKELETONS[pen.language.code].problems, "problems"),
+        Heading(2, skeleton(pen).problems, "problems"),
         *problems.of_diagnosis(diagnosis, pen),
         Heading(2, pen.text("as_it_is"), "as_it_is"),
         *evidence.as_it_is(diagnosis, model, pen),

@@ -13,6 +13,7 @@ from edge_opt.results.report.document.blocks import Code, Content, Foreign, Inli
 from edge_opt.results.report.document.blocks import parts as as_parts
 from edge_opt.results.report.language import Language
 from edge_opt.results.report.language.findings import TITLES
+from edge_opt.results.report.language.phrases import agreement
 from edge_opt.types import Interval
 
 NONE = "–"
@@ -25,11 +26,17 @@ class Pen:
     """What writes one document: phrases, lists and numbers in its language."""
 
     language: Language
+    labelled: bool = True  # without labels, agreement is counted, and nothing is called accuracy
+
+    def key(self, key: str) -> str:
+        """The phrase to take for ``key``: where there are no labels, the one that speaks of agreement."""
+        other = f"{key}{agreement.ENDING}"
+        return other if not self.labelled and other in self.language.phrases else key
 
     def say(self, key: str, **facts: Any) -> Inlines:
         """The phrase of that key; facts that are marks, or lines with marks, stay so."""
         written: list[Inline] = []
-        for literal, name, spec, _ in Formatter().parse(self.language.phrases[key]):
+        for literal, name, spec, _ in Formatter().parse(self.language.phrases[self.key(key)]):
             written.append(self.language.typeset(literal))
             if name is None:
                 continue
@@ -42,7 +49,7 @@ class Pen:
 
     def text(self, key: str, **facts: Any) -> str:
         """The phrase of that key, with no mark in it."""
-        return self.language.phrase(key, **facts)
+        return self.language.phrase(self.key(key), **facts)
 
     def how(self, value: Any, how: str) -> str:
         """One number, written in that way."""

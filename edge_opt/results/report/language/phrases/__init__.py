@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge_opt.results.report.language.phrases import amounts, annex, comparison, diagnosis, drawn, evidence, summary
+from edge_opt.results.report.language.phrases import (
+    agreement,
+    amounts,
+    annex,
+    comparison,
+    diagnosis,
+    drawn,
+    evidence,
+    summary,
+)
 
 Pair = tuple[str, str]
 
@@ -16,4 +25,5 @@ PAIRS: Mapping[str, Pair] = {
     **annex.PAIRS,
     **evidence.PAIRS,
     **drawn.PAIRS,
+    **agreement.PAIRS,
 }

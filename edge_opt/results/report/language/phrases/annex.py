@@ -86,12 +86,6 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "Sur ces {noun}, la précision de la référence est de {before:percent2}, celle de l'artefact de "
         "{after:percent2} ; pour {discordant:count} de ces {noun}, l'un des deux a raison et l'autre tort.",
     ),
-    "certificate_agreement": (
-        "On these {noun} the agreement of the baseline is {before:percent2}, that of the artifact {after:percent2}; "
-        "for {discordant:count} of them one answers as the original does and the other does not.",
-        "Sur ces {noun}, l'accord de la référence est de {before:percent2}, celui de l'artefact de {after:percent2} ; "
-        "pour {discordant:count} de ces {noun}, l'un répond comme l'original et l'autre non.",
-    ),
     "would_decide": ("About {things} would decide.", "{things} environ permettraient de trancher."),
     "ledger": ("Every look at this split:", "Toutes les consultations de ces données :"),
     "look": ("{trial}: {status:word}", "{trial} : {status:word}"),

@@ -108,7 +108,6 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "La référence se mesure à elle-même : {value:percent2} sur {things} de test.",
     ),
     "drop_accuracy": ("accuracy {change}", "précision {change}"),
-    "drop_agreement": ("agreement {change}", "accord {change}"),
     "looked_at": (
         "The test split was looked at {looks:n time|times} to certify.",
         "Les données de test ont été consultées {looks:count} fois pour certifier.",

@@ -96,10 +96,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "{deviation:number}.",
     ),
     "overlap_seen": (
-        "Of {samples:count} looked at of the {later:word} split, {exact:count} also {exact:form lies|lie} in the {earlier:word} split, "
-        "and {near:count} nearly.",
-        "Sur {samples:count} examinés de l'ensemble « {later:word} », {exact:count} {exact:form figure|figurent} aussi dans l'ensemble "
-        "« {earlier:word} », et {near:count} presque.",
+        "Of {samples:count} looked at of the {later:word} split, {exact:count} also {exact:form lies|lie} in the "
+        "{earlier:word} split, and {near:count} nearly.",
+        "Sur {samples:count} examinés de l'ensemble « {later:word} », {exact:count} {exact:form figure|figurent} "
+        "aussi dans l'ensemble « {earlier:word} », et {near:count} presque.",
     ),
     "shift_seen": (
         "A classifier tells the splits {first:word} and {second:word} apart with an AUC of {auc:number} (0.5 is "

@@ -117,7 +117,6 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "Le moteur {runtime} a été réglé pour calculer ainsi.",
     ),
     "impact_accuracy": ("accuracy {change}", "précision {change}"),
-    "impact_agreement": ("agreement with the original {change}", "accord avec l'original {change}"),
     "impact_accuracy_same": ("accuracy unchanged on {things}", "précision inchangée sur {things}"),
     "impact_memory": ("{after} of memory instead of {before}", "{after} de mémoire au lieu de {before}"),
     "impact_included": (
