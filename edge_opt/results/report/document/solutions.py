@@ -131,7 +131,7 @@ def _quantized(found: BeforeAfter, pen: Pen) -> Iterator[Step]:
             continue
         title, what = told
         impact = list(impacts(found, trial, pen)) if trial else []
-        if trial and trial is not best:
+        if trial and trial is not best and trial.verdict.status != "pass":
             impact.append(pen.say("impact_not_enough"))
         if impact:
             yield Step(title=title, what=what, impact=impact)

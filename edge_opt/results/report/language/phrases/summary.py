@@ -20,8 +20,8 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "conversion_what": (
         "The trained {framework} model was converted without changing its numbers, so that the device needs only "
         "{runtime} to run it.",
-        "Le modèle {framework} entraîné a été converti sans en changer les nombres : l'appareil n'a besoin que de "
-        "{runtime} pour l'exécuter.",
+        "Le modèle {framework} entraîné a été converti sans en changer les nombres : sur l'appareil, {runtime} suffit "
+        "à l'exécuter.",
     ),
     "conversion_size": (
         "{before} as a training file, {after} now",
