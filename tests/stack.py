@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_opt import registry
 from edge_opt.errors import MissingPackage, StepFailed
 from edge_opt.flows.choose import Choice
-from edge_opt.flows.diagnosed import Looked
+from edge_opt.flows.diagnosis.of_run import Looked
 from edge_opt.types import Layer, LayerError, Model, Quantization, Source, SourceKind, TensorSpec
 from tests.fakes import FakeArtifact, truth
 

@@ -19,9 +19,9 @@ from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report
 from edge_opt.flows.bench import Benchmarks, time_artifacts
 from edge_opt.flows.convert import Converted, make_artifacts
-from edge_opt.flows.diagnosing import diagnose as diagnose
-from edge_opt.flows.diagnosing import diagnose_into as diagnose_into
-from edge_opt.flows.diagnosing import diagnosis_folder as diagnosis_folder
+from edge_opt.flows.diagnosis.asked import diagnose as diagnose
+from edge_opt.flows.diagnosis.asked import diagnose_into as diagnose_into
+from edge_opt.flows.diagnosis.asked import diagnosis_folder as diagnosis_folder
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.given import entry_of, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized

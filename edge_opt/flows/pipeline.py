@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from edge_opt import registry
 from edge_opt.flows.choose import choose
-from edge_opt.flows.diagnosed import diagnosed
+from edge_opt.flows.diagnosis.of_run import diagnosed
 from edge_opt.flows.overflow import refuse
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.planning import next_wave

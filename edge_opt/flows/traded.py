@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edge_opt.errors import StepFailed
-from edge_opt.flows.observing import left_out
-from edge_opt.flows.robustness import asking_artifact, robustness_of
+from edge_opt.flows.diagnosis.robustness import asking_artifact, robustness_of
+from edge_opt.flows.diagnosis.subject import left_out
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import quality
 from edge_opt.stages.plan import cost

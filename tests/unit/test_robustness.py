@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_opt.flows import robustness
-from edge_opt.flows.robustness import asking_artifact, robustness_of
+from edge_opt.flows.diagnosis import robustness
+from edge_opt.flows.diagnosis.robustness import asking_artifact, robustness_of
 from edge_opt.inputs import corruptions
 from edge_opt.inputs.dataset.samples import ArraySamples
 from edge_opt.store import Run

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import DataError, EdgeOptError, InputError, MissingPackage, ModelError, StepFailed
-from edge_opt.flows.behaving import Look, behaviour_of
 from edge_opt.flows.contract import contract_of, written_for
-from edge_opt.flows.observing import Subject, answers_of, contracts_tried, left_out, parts_of, structure_of
+from edge_opt.flows.diagnosis.behaviour import Look, behaviour_of
+from edge_opt.flows.diagnosis.subject import Subject, answers_of, contracts_tried, left_out, parts_of, structure_of
 from edge_opt.flows.prepare import asking, classes_of, frontend_of, names_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import history as histories

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from edge_opt.confidence import calibration_error
 from edge_opt.errors import EdgeOptError
-from edge_opt.flows.behaving import ORIGINAL
 from edge_opt.flows.choose import Choice
-from edge_opt.flows.diagnose import data_of, history_of
-from edge_opt.flows.observing import Subject, answers_of, left_out, some, structure_of
+from edge_opt.flows.diagnosis.behaviour import ORIGINAL
+from edge_opt.flows.diagnosis.confusions import draw_confusions
+from edge_opt.flows.diagnosis.subject import Subject, answers_of, left_out, some, structure_of
+from edge_opt.flows.diagnosis.whole import data_of, history_of
 from edge_opt.flows.pace import Pace
-from edge_opt.flows.picturing import draw_confusions
 from edge_opt.flows.traded import robustness
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import diagnose as diagnosing

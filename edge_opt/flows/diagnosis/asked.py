@@ -7,10 +7,10 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 from edge_opt.flows.asked import device, executor, silent
-from edge_opt.flows.diagnose import Diagnosed, Request
-from edge_opt.flows.diagnose import diagnose as diagnosed
+from edge_opt.flows.diagnosis.confusions import draw_confusions
+from edge_opt.flows.diagnosis.whole import Diagnosed, Request
+from edge_opt.flows.diagnosis.whole import diagnose as diagnosed
 from edge_opt.flows.given import temporary
-from edge_opt.flows.picturing import draw_confusions
 from edge_opt.inputs import targets
 from edge_opt.results.report import diagnosis as texts
 from edge_opt.store import Run, cache_folder

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edge_opt import registry, units
 from edge_opt.errors import EdgeOptError
-from edge_opt.flows.observing import Subject, left_out, timing_inputs
-from edge_opt.flows.robustness import robustness_of
+from edge_opt.flows.diagnosis.robustness import robustness_of
+from edge_opt.flows.diagnosis.subject import Subject, left_out, timing_inputs
 from edge_opt.flows.workbench import origin
 from edge_opt.inputs import targets
 from edge_opt.stages import plan
