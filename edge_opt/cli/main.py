@@ -23,7 +23,7 @@ COMMANDS = {
     "evaluate": ("run:evaluate", "Measure the accuracy of artifacts on labelled data."),
     "inspect": ("inspect:inspect", "Show what artifacts are executed as, operator by operator."),
     "compare": ("compare:compare", "Compare runs, artifacts, formats and runtimes side by side."),
-    "report": ("show:report", "Print the report of a run as text, Markdown, CSV or JSON."),
+    "report": ("show:report", "Print the report of a run as text, HTML, Markdown, CSV or JSON."),
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),
     "verify": ("machine:verify", "Verify on the deployment machine that a bundle keeps its promises."),
@@ -32,6 +32,11 @@ COMMANDS = {
 }
 
 
+# commands that keep what they have finished → how they go on
+_GO_ON = {
+    "optimize": "what was finished is kept: go on with --resume",
+    "diagnose": "what was finished is kept: give the same command again",
+}
 _REPORT = "run it again with --debug, and report what that shows, with the command"
 
 
@@ -80,7 +85,7 @@ def main() -> NoReturn:
         _say(*_usage(error))
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted", "what was finished is kept: go on with --resume" if _command() == "optimize" else "")
+        _say("interrupted", _GO_ON.get(_command(), ""))
         code = 2
     except EdgeOptError as error:
         _debug()
