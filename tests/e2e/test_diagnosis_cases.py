@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CASES = CHECKOUT / "examples" / "workshop" / "cases.py"
-MADE = ("underfitting", "cut-short", "corrupt-files", "wrong-contract", "control-1")
+MADE = ("underfitting", "corrupt-files", "wrong-contract", "control-1")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_what_is_planted_comes_first_and_a_control_has_no_problem(name: str, fol
 
 
 def test_a_case_is_not_made_twice(folder: Path) -> None:
-    model = folder / "cut-short" / "model.keras"
+    model = folder / "underfitting" / "model.keras"
     before = model.stat().st_mtime_ns
-    subprocess.run([sys.executable, str(CASES), str(folder), "--only", "cut-short"], check=True, capture_output=True)
+    subprocess.run([sys.executable, str(CASES), str(folder), "--only", "underfitting"], check=True, capture_output=True)
     assert model.stat().st_mtime_ns == before
