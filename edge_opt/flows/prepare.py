@@ -174,8 +174,8 @@ def _summary(path: Path, data: datasets.Dataset, splits: datasets.Splits, output
 
 
 def names_of(data: datasets.Dataset, outputs: int) -> tuple[str, ...]:
-    """The classes; where data without labels name none, the outputs of the model by their numbers."""
-    return data.classes if data.labelled or data.classes else tuple(str(number) for number in range(outputs))
+    """The classes; outputs that the data do not name, as those of data without labels, by their numbers."""
+    return (*data.classes, *(str(number) for number in range(len(data.classes), outputs)))
 
 
 def read_data(path: Path, watch: Watch, spec: TensorSpec | None = None) -> datasets.Dataset:

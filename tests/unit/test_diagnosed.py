@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_opt.errors import ModelError, StepFailed
 from edge_opt.flows import pipeline, traded
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import quality
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.types import Interval, Margin, Quality, Report
+from edge_opt.types import Interval, Margin, Quality, Report, Robustness
 from tests.fakes import FakeDevice, FakeExecutor
-from tests.stack import data_set, installed
+from tests.stack import FakeFrontend, data_set, installed
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'edge-opt[diagnose]'")
@@ -98,6 +99,68 @@ def test_what_certainly_loses_robustness_is_not_handed_over_and_not_certified(
     assert report.quality is None
     assert [look.trial for look in report.certificate.ledger if look.purpose == "certificate"] == [report.baseline]
     assert "EO204" in {finding.code for finding in report.findings}
+
+
+def broken_for(monkeypatch: pytest.MonkeyPatch, *models: str) -> None:
+    measure = traded.robustness_of
+
+    def measured(name: str, *arguments: Any, **options: Any) -> Robustness:
+        if name in models:
+            raise StepFailed("the process died")
+        return measure(name, *arguments, **options)
+
+    monkeypatch.setattr(traded, "robustness_of", measured)
+
+
+def test_the_robustness_of_the_baseline_is_not_told_of_a_best_one_whose_own_could_not_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_for(monkeypatch, BEST)
+    report = run(tmp_path, monkeypatch)
+    assert (report.best, report.quality) == (BEST, None)
+    assert report.diagnosis is not None
+    assert report.diagnosis.behaviour is not None
+    assert report.diagnosis.behaviour.robustness is not None
+    assert report.after is not None
+    assert report.after.robustness is None
+
+
+def test_a_run_is_not_lost_where_the_robustness_cannot_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_for(monkeypatch, BEST, "float32/tflite/litert")
+    report = run(tmp_path, monkeypatch)
+    assert report.best == BEST
+    assert report.diagnosis is not None
+    assert "the process died" in " ".join(finding.message for finding in report.diagnosis.findings)
+
+
+def test_a_model_that_cannot_be_looked_into_is_diagnosed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def activity(*arguments: Any) -> None:
+        raise ModelError("'model.fake' cannot be looked into")
+
+    monkeypatch.setattr(FakeFrontend, "activity", activity, raising=False)
+    found = run(tmp_path, monkeypatch).diagnosis
+    assert found is not None
+    assert found.behaviour is not None
+    assert "cannot be looked into" in " ".join(finding.message for finding in found.findings)
+
+
+def test_answers_with_a_class_that_no_label_has_are_counted_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = data_set(tmp_path)
+    with np.load(data) as arrays:
+        fewer = {name: arrays[name] % 2 if name.startswith("y_") else arrays[name] for name in arrays}
+    np.savez(data, **fewer)
+    monkeypatch.setattr("tests.unit.test_diagnosed.data_set", lambda folder: data)
+    report = run(tmp_path, monkeypatch)
+    assert report.data.classes == ("0", "1", "2")
+    assert report.diagnosis is not None
+    (confused,) = [one for one in report.diagnosis.symptoms if one.code == "EO803"]
+    assert confused.facts["answered"] == "2"
 
 
 def test_a_resumed_run_looks_at_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_opt.confidence import calibration_error
-from edge_opt.errors import EdgeOptError
+from edge_opt.errors import EdgeOptError, StepFailed
 from edge_opt.flows.choose import Choice
 from edge_opt.flows.diagnosis.behaviour import ORIGINAL
 from edge_opt.flows.diagnosis.confusions import draw_confusions
@@ -63,26 +63,35 @@ def diagnosed(bench: Workbench, trials: Sequence[Trial], choice: Choice, pace: P
         data, unseen = data_of(bench.given.data, subject.contract, answers, subject, bench.request.seed, bench.watch)
     except EdgeOptError as error:  # everything else is known by then
         return Looked(certificate=certificate, findings=(left_out("the original", error.message, error.hint),))
-    before = quality.before if quality else robustness(bench, baseline, baseline)
+    before, unmeasured = (quality.before, ()) if quality else _robustness(bench, baseline)
     labelled = subject.data.labelled
     behaviour = _original(bench, subject, answers["test"], baseline, before) if labelled else None
     if behaviour:
         draw_confusions(behaviour, answers["test"].samples, subject.classes, bench.run.folder)
     training = of_training(history, answers if labelled else {}, subject.classes)
     best = next(one for one in trials if one.id == certificate.trial)
+    after = quality.after if quality else before if best is baseline else None
     looks = (Access(trial=one, status=None, purpose="diagnosis") for one in (ORIGINAL, best.id))
     return Looked(
         certificate=replace(certificate, ledger=(*certificate.ledger, *looks)),
         diagnosis=Diagnosis(
-            symptoms=diagnosing.diagnose(data, training, structure, behaviour),
+            symptoms=diagnosing.diagnose(data, training, structure, behaviour, subject.classes),
             data=data,
             training=training,
             structure=structure,
             behaviour=behaviour,
-            findings=(*notes, *more, *unseen),
+            findings=(*notes, *more, *unseen, *unmeasured),
         ),
-        after=_handed_over(bench, best, certificate, quality.after if quality else before) if labelled else None,
+        after=_handed_over(bench, best, certificate, after) if labelled else None,
     )
+
+
+def _robustness(bench: Workbench, baseline: Trial) -> tuple[Robustness | None, tuple[Finding, ...]]:
+    """That of the baseline; a finding where its process broke, as the run is not to be lost with it."""
+    try:
+        return robustness(bench, baseline, baseline), ()
+    except StepFailed as error:
+        return None, (left_out("the robustness", error.message, error.hint),)
 
 
 def _subject(bench: Workbench) -> Subject:

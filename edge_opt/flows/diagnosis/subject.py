@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry, stats
-from edge_opt.errors import MissingPackage, StepFailed
+from edge_opt.errors import MissingPackage, ModelError, StepFailed
 from edge_opt.flows.contract import Predict, tried_under
 from edge_opt.flows.prepare import counting, frontend_of
 from edge_opt.inputs import dataset as datasets
@@ -189,7 +189,7 @@ def _activity(subject: Subject, samples: datasets.Samples) -> tuple[tuple[Activi
 
     try:
         return subject.run.once(key, tuple[Activity, ...], work), ()
-    except (StepFailed, MissingPackage) as error:
+    except (StepFailed, MissingPackage, ModelError) as error:
         return None, (left_out("what the channels of the model do", error.message, error.hint),)
 
 

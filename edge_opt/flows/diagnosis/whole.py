@@ -35,6 +35,8 @@ from edge_opt.types import (
     Watch,
 )
 
+_LARGEST = 256  # pixels: the side of pictures that are looked at without a model
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -86,11 +88,13 @@ def diagnose(
     if opened.data and opened.contract:
         data, said = data_of(opened.data, opened.contract, answers, opened.subject, request.seed, watch)
         findings += said
-    training = of_training(history, answers if data and data.labelled else {}, data.classes if data else ())
+    classes = opened.subject.classes if opened.subject else ()
+    labelled = opened.subject is not None and opened.subject.data.labelled
+    training = of_training(history, answers if labelled else {}, classes)
     watch(Step(stage="judge", what="what was seen", done=0, total=1))
     return Diagnosed(
         diagnosis=Diagnosis(
-            symptoms=diagnosing.diagnose(data, training, structure, behaviour),
+            symptoms=diagnosing.diagnose(data, training, structure, behaviour, classes),
             data=data,
             training=training,
             structure=structure,
@@ -99,7 +103,7 @@ def diagnose(
         ),
         model=opened.model,
         judged=opened.subject.judging if opened.subject else None,
-        classes=opened.subject.classes if opened.subject else (),
+        classes=classes,
     )
 
 
@@ -162,11 +166,12 @@ def _open(request: Request, run: Run, executor: registry.Executor, watch: Watch)
 
 
 def _as_stored(data: datasets.Dataset) -> Contract:
-    """The contract that changes nothing, where no model says what it takes."""
+    """The contract that changes nothing but the size of large pictures, where no model says what it takes."""
     sample = next(iter(data.splits.values())).image(0)
     if data.kind == "array":
         return ArrayPreprocessing(shape=sample.shape)
-    height, width, channels = sample.shape
+    *size, channels = sample.shape
+    height, width = (max(1, round(side * min(1.0, _LARGEST / max(size)))) for side in size)
     return Preprocessing(color="gray" if channels == 1 else "rgb", height=height, width=width)
 
 
