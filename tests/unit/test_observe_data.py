@@ -94,6 +94,17 @@ def test_each_channel_is_scaled_by_its_own_numbers() -> None:
     assert inputs.deviation == pytest.approx(expected.std(), rel=1e-4)
 
 
+def test_large_pictures_are_looked_at_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = blobs(50, 1)
+    whole = looked(samples)
+    monkeypatch.setattr(looks, "_CHUNK_NUMBERS", 3 * 144)
+    parts = looked(samples)
+    np.testing.assert_array_equal(parts.marks, whole.marks)
+    monkeypatch.setattr(looks, "_REFERENCE_NUMBERS", 9 * 144)
+    few = samples.take([0, 6, 12, 18, 24, 30, 36, 42, 49])
+    np.testing.assert_array_equal(looks.usual(samples, GRAY).medians, looks.usual(few, GRAY).medians)
+
+
 def test_samples_with_extreme_values_are_counted_and_the_worst_is_named_first() -> None:
     samples = rows(200, 3)
     samples.pixels[17, 2], samples.pixels[40, 5] = 9999, -500

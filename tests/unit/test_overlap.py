@@ -35,7 +35,8 @@ def look(samples: ArraySamples, contract: Contract) -> looks.Looks:
 
 def between(test: ArraySamples, train: ArraySamples, contract: Contract) -> Overlap:
     pictures = not isinstance(contract, ArrayPreprocessing)
-    return overlap.between(look(test, contract), look(train, contract), ("test", "train"), 0, pictures=pictures)
+    looked = look(test, contract), look(train, contract)
+    return overlap.between(*looked, train, ("test", "train"), 0, pictures=pictures)
 
 
 def saved_again(image: np.ndarray, quality: int) -> np.ndarray:
@@ -124,6 +125,15 @@ def test_rows_that_come_up_twice_by_chance_are_expected() -> None:
     found = between(dice(200, "x_test"), dice(400, "x_train"), ArrayPreprocessing(shape=(2,)))
     assert found.exact > 190
     assert found.expected > 0.85 * found.exact
+
+
+def test_copies_are_found_in_the_whole_earlier_split_also_where_a_part_of_it_is_looked_at(
+    clothes: tuple[ArraySamples, ArraySamples, Contract],
+) -> None:
+    train, test, contract = clothes
+    copied = look(planted(test, train, "as it is", 40), contract)
+    found = overlap.between(copied, look(train.take(range(500, 800)), contract), train, ("", ""), 0, pictures=True)
+    assert found.exact == 40
 
 
 @pytest.mark.parametrize("counts", [(1, 1), (1, 3), (4, 2), (6, 12)])

@@ -54,6 +54,17 @@ def test_another_mixture_of_classes_is_no_shift() -> None:
     assert found.auc == pytest.approx(0.5, abs=0.08)
 
 
+def test_splits_of_many_small_classes_are_compared_too() -> None:
+    count = shift.MOST + 500
+    one, two = (drawn(count, seed) for seed in (1, 2))
+    for looked in (one, two):
+        looked.samples.labels[:] = np.arange(count)
+    pair = shift.matched(one, two, 0)
+    assert pair is not None
+    assert len(pair[0]) == len(pair[1]) == shift.MOST
+    assert set(pair[0].samples.labels) == set(pair[1].samples.labels)
+
+
 def test_repeated_samples_are_no_shift() -> None:
     train = drawn(200, 1)
     repeated = train.take(np.arange(1000) % 200)

@@ -48,7 +48,8 @@ def of_data(
     overlaps, shifts = [], []
     for done, (earlier, later) in enumerate(pairs):
         tell("comparing the splits", done, len(pairs))
-        overlaps.append(overlap.between(seen[later], seen[earlier], (later, earlier), seed, pictures=is_pictures))
+        whole, names = dataset.splits[earlier], (later, earlier)
+        overlaps.append(overlap.between(seen[later], seen[earlier], whole, names, seed, pictures=is_pictures))
         if earlier == pairs[0][0]:  # what was learned from is what the others should be like
             shifts.append(shift.between(seen[earlier], seen[later], (earlier, later), seed, pictures=is_pictures))
     tell("comparing the splits", len(pairs), len(pairs))

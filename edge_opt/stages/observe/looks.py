@@ -23,8 +23,10 @@ Tell = Callable[[int, int], None]
 
 _MOST_NUMBERS = 50_000_000  # of one split, after the contract: about 20 seconds' work
 _LEAST, _MOST = 2_000, 60_000  # samples of a split, whatever their size
-_CHUNK = 250
-_REFERENCE = 2_000  # samples that say what is usual
+# Samples that are looked at together, and those that say what is usual: of large ones only as many as hold so many
+# numbers, as some copies of them are in memory at once.
+_CHUNK, _CHUNK_NUMBERS = 250, 4_000_000
+_REFERENCE, _REFERENCE_NUMBERS = 2_000, 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,16 +65,20 @@ _ARRAYS = ("marks", "lows", "highs", "means", "squares", "peaks", "sizes")
 
 def chosen(samples: Samples, contract: Contract, seed: int) -> Samples:
     """As many of ``samples``, each class with its share, as can be looked at in bounded time; mostly all of them."""
-    numbers = int(np.prod(preprocess.shape(contract)))
-    most = int(np.clip(_MOST_NUMBERS // numbers, _LEAST, _MOST))
+    most = int(np.clip(_MOST_NUMBERS // _numbers(contract), _LEAST, _MOST))
     if len(samples) <= most:
         return samples
     return samples.take(stratified(samples.labels, most, np.random.default_rng(seed)))
 
 
+def _numbers(contract: Contract) -> int:
+    return max(1, int(np.prod(preprocess.shape(contract))))
+
+
 def usual(samples: Samples, contract: Contract) -> measures.Usual:
     """What is usual for the values of ``samples``, evenly spread, as they are before the contract's numbers."""
-    spread = samples.take(range(0, len(samples), max(1, len(samples) // _REFERENCE)))
+    few = min(len(samples), _REFERENCE, max(1, _REFERENCE_NUMBERS // _numbers(contract)))
+    spread = samples.take(np.linspace(0, len(samples) - 1, few).astype(np.int64))
     rows = [values for values, _, _ in _stored(spread, contract)]
     return measures.usual(np.concatenate(rows))
 
@@ -130,8 +136,9 @@ def _stored(samples: Samples, contract: Contract) -> Iterator[tuple[Floats, list
         return preprocess.apply(plain, image), size
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(samples), _CHUNK):
-            places = range(start, min(start + _CHUNK, len(samples)))
+        chunk = max(1, min(_CHUNK, _CHUNK_NUMBERS // _numbers(contract)))
+        for start in range(0, len(samples), chunk):
+            places = range(start, min(start + chunk, len(samples)))
             # a small array is done sooner than a thread is woken; files must be decoded
             found = list((pool.map if hasattr(samples, "paths") else map)(one, places))
             good = [(i, each) for i, each in zip(places, found, strict=True) if each is not None]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_opt.inputs.dataset import copies
+from edge_opt.inputs.dataset import Samples, copies
 from edge_opt.stages.observe.looks import Looks
 from edge_opt.stages.observe.measures import THUMBNAIL
 from edge_opt.types import Overlap
@@ -27,16 +27,21 @@ _AT_ONCE = 20_000_000  # distances in memory
 Floats = NDArray[np.float32]
 
 
-def between(later: Looks, earlier: Looks, names: tuple[str, str], seed: int, *, pictures: bool) -> Overlap:
-    """How many of the samples of ``later`` are in ``earlier`` too; ``names`` are those of the two splits."""
-    same = dict(copies(later.samples, earlier.samples))
+def between(
+    later: Looks, earlier: Looks, whole: Samples, names: tuple[str, str], seed: int, *, pictures: bool
+) -> Overlap:
+    """How many of the samples of ``later`` are in the earlier split too; ``names`` are those of the two splits.
+
+    Exact copies are looked for in all of it, ``whole``, and near ones among those samples of it that were looked at.
+    """
+    same = dict(copies(later.samples, whole))
     first, second = (prepared(each.marks, pictures) for each in (later, earlier))
     others = np.asarray([i for i in range(len(later)) if i not in same], np.int64)
     once = _distinct(earlier)
     near = others[_near(first[others], second[once], pictures)]
     some = np.random.default_rng(seed).permutation(len(once))[:_MOST_COMPARED]
     chance = _near(second[once[some]], second[once], pictures, own=some)
-    twice = 0.0 if pictures else (len(earlier) - len(once)) / max(1, len(earlier))
+    twice = 0.0 if pictures else 1 - len(set(whole.hashes())) / len(whole)
     shown = [*sorted(same), *near.tolist()]
     return Overlap(
         later=names[0],

@@ -1,7 +1,7 @@
 """Looks at pictures → those that are of little use to learn from: dark, overexposed, blurred, flat or odd-sized.
 
 All is judged beside the other pictures of the set, so that a black background, a white one, or a soft lens of every
-picture is no fault. A picture has one fault at most: what is dark is not also blurred.
+picture is no fault. A picture has one fault at most, beside an odd size: what is dark is not also blurred.
 """
 
 from __future__ import annotations

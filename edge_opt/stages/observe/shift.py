@@ -65,7 +65,8 @@ def matched(first: Looks, second: Looks, seed: int) -> tuple[Looks, Looks] | Non
     total = int(counts.sum())
     if min(total, MOST) < LEAST:
         return None
-    kept = np.floor(counts * min(1.0, MOST / total)).astype(np.int64)
+    # rounded all along and not class by class, which would leave nothing of many small classes
+    kept = np.diff(np.floor(np.cumsum(counts) * min(1.0, MOST / total)).astype(np.int64), prepend=0)
     drawn = [
         np.concatenate([places[own == name][:count] for name, count in zip(classes, kept, strict=True)])
         for places, own in zip(once, labels, strict=True)
