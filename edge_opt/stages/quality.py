@@ -111,15 +111,16 @@ def _robustness(quality: Quality) -> Finding | None:
         return Finding(
             code="EO204",
             level="error",
-            message=f"the accuracy on disturbed pictures, the mean over {count} conditions, drops by "
-            f"{_interval(margin.loss)}, over {limit}",
+            message=f"'{quality.trial}' is not handed over: its accuracy on disturbed pictures, the mean over {count} "
+            f"conditions, drops by {_interval(margin.loss)}, over {limit}",
             hint="a recipe that computes in higher precision, as float16 or dynamic_int8, loses less",
         )
     return Finding(
         code="EO204",
         level="warning",
-        message=f"cannot tell whether the drop on disturbed pictures, {_interval(margin.loss)} as the mean over "
-        f"{count} conditions, is within {limit} from {units.format_count(quality.before.samples)} samples",
+        message=f"cannot tell whether the drop of '{quality.trial}' on disturbed pictures, {_interval(margin.loss)} "
+        f"as the mean over {count} conditions, is within {limit} from "
+        f"{units.format_count(quality.before.samples)} samples",
         hint="evaluate on more samples, or take a recipe that computes in higher precision",
     )
 
@@ -133,14 +134,15 @@ def _calibrated(quality: Quality) -> Finding | None:
         return Finding(
             code="EO205",
             level="error",
-            message=f"the calibration error rises by {_interval(margin.loss)}, over {limit}",
+            message=f"'{quality.trial}' is not handed over: its calibration error rises by {_interval(margin.loss)}, "
+            f"over {limit}",
             hint="do not rely on its confidences as on the original's: choose thresholds anew, or take another recipe",
         )
     return Finding(
         code="EO205",
         level="warning",
-        message=f"cannot tell whether the rise of the calibration error, {_interval(margin.loss)}, is within {limit} "
-        f"from {units.format_count(quality.before.samples)} samples",
+        message=f"cannot tell whether the rise of the calibration error of '{quality.trial}', "
+        f"{_interval(margin.loss)}, is within {limit} from {units.format_count(quality.before.samples)} samples",
         hint="evaluate on more samples before a threshold on its confidences is relied on",
     )
 
@@ -155,8 +157,8 @@ def _single(quality: Quality) -> Finding | None:
     return Finding(
         code="EO206",
         level="info",
-        message=f"accuracy certainly drops under {len(lost)} of {len(quality.conditions)} single disturbances: "
-        f"{named}{more}",
+        message=f"the accuracy of '{quality.trial}' certainly drops under {len(lost)} of "
+        f"{len(quality.conditions)} single disturbances: {named}{more}",
         hint="if your pictures are disturbed in this way, look at its robustness curve before you deploy it",
     )
 
