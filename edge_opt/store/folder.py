@@ -237,7 +237,7 @@ def _sweep(folder: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what a run wrote to ``folder`` beside its journal, and nothing else that lies there."""
-    for name in ("artifacts", "scratch", "bundle", "pictures"):
+    for name in ("answers", "artifacts", "scratch", "bundle", "pictures"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in ("report.json", "report.md", "report.html", "rapport.md", "rapport.html"):
         (folder / name).unlink(missing_ok=True)
