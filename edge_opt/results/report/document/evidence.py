@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from edge_opt import units
 from edge_opt.results.report.document.blocks import (
@@ -119,7 +120,7 @@ def _behaviour(behaviour: Behaviour, pen: Pen) -> Iterator[Row]:
 def _training(training: TrainingEvidence, pen: Pen) -> Iterator[Row]:
     if history := training.history:
         epochs = max(len(history.loss), len(history.val_loss), len(history.accuracy), len(history.val_accuracy))
-        yield pen.text("learned_from"), pen.say("epochs_in", epochs=epochs, source=Code(history.source))
+        yield pen.text("learned_from"), pen.say("epochs_in", epochs=epochs, source=Code(Path(history.source).name))
     if fit := training.fit:
         trained = pen.text("of_samples", value=fit.trained, samples=fit.trained_samples)
         yield pen.text("trained_accuracy"), trained

@@ -45,9 +45,15 @@ def localised(number: str) -> str:
     text = re.sub(r"(?<=\d),(?=\d{3})", NARROW, number)
     text = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
     text = re.sub(r"(?<=\d)%", f"{NARROW}%", text)
+    text = re.sub(r"(?<=\d)e([+-]\d+)", lambda power: f" × 10{_raised(int(power.group(1)))}", text)
     text = re.sub(r"(?<![\d\w.,-])-(?=\d)", "\u2212", text)
     text = re.sub(r"\b([KMGT]i)?B\b", lambda unit: _BYTES[unit.group()], text)
     return text.replace(" ", NO_BREAK)
+
+
+def _raised(power: int) -> str:
+    """The whole number as an exponent: ``⁻⁶``."""
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def typeset(text: str) -> str:

@@ -25,7 +25,7 @@ TEXTS: Mapping[str, Mapping[str, Words]] = {
     },
     "EO802": {
         "en": Words(
-            title="{weak:n weak class|weak classes}",
+            title="{weak:form A weak class|Weak classes}",
             seen="Samples of {names:names} are recognised far less often than the others: of the weakest class, "
             "'{worst}', {accuracy:percent} of {samples:count} samples are answered rightly, of all others "
             "{rest:percent}.",
@@ -33,7 +33,7 @@ TEXTS: Mapping[str, Mapping[str, Words]] = {
             "{weak:form this class|these classes} more weight in the loss (class_weight), and train again.",
         ),
         "fr": Words(
-            title="{weak:n classe faible|classes faibles}",
+            title="{weak:form Une classe faible|Des classes faibles}",
             seen="Les échantillons de {names:names} sont bien moins souvent reconnus que les autres : pour la classe "
             "la plus faible, « {worst} », {accuracy:percent} des {samples:count} réponses sont justes, contre "
             "{rest:percent} pour toutes les autres classes.",
