@@ -21,7 +21,6 @@ from typing import Any
 
 import edge_opt
 from edge_opt import registry
-from edge_opt.store import dump
 from edge_opt.types import Diagnosis
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +30,7 @@ PAGE = ROOT / "docs" / "diagnosis-study.md"
 FOLDER = ROOT / "runs" / "workshop"
 SAMPLES = 500  # disturbed under each of the 40 conditions
 PACKAGES = ("tensorflow", "keras", "scikit-learn", "numpy", "scipy")
-TABLE = re.compile(r"(?s)(<!-- study: begin -->\n).*?(\n<!-- study: end -->)")
+TABLE = re.compile(r"(?s)(<!-- study: begin -->\n).*?(<!-- study: end -->)")
 
 
 def prepared(folder: Path, seed: int) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -52,7 +51,7 @@ def diagnosed(case: Path, facts: Mapping[str, Any], folder: Path) -> Diagnosis:
     return found
 
 
-def judged(facts: Mapping[str, Any], found: Diagnosis, seconds: float) -> dict[str, Any]:
+def judged(facts: Mapping[str, Any], found: Diagnosis) -> dict[str, Any]:
     """One row: of a case the rank of what was planted, 0 where it was not found; of a control its problems."""
     symptoms = [
         {"code": one.code, "severity": one.severity, "size": round(one.size, 4), "explained_by": one.explained_by}
@@ -66,23 +65,23 @@ def judged(facts: Mapping[str, Any], found: Diagnosis, seconds: float) -> dict[s
     else:
         row["problems"] = [one.code for one in found.symptoms if one.severity == "problem"]
     accuracy = found.behaviour.accuracy.value if found.behaviour else None
-    return {**row, "accuracy": accuracy, "symptoms": symptoms, "seconds": round(seconds, 1)}
+    return {**row, "accuracy": accuracy, "symptoms": symptoms}
 
 
 def study(folder: Path, seed: int) -> dict[str, Any]:
-    """Every figure of the JSON file; a case that was judged before, by the same code, is not judged again."""
+    """Every figure of the JSON file; what was measured of a case before is kept in its folder and read again."""
     rows = []
     for case, facts in prepared(folder, seed):
         begun = time.monotonic()
         found = diagnosed(case, facts, folder / "diagnoses" / case.name)
-        rows.append(judged(facts, found, time.monotonic() - begun))
-        print(told(rows[-1]), flush=True)
+        rows.append(judged(facts, found))
+        print(f"{time.monotonic() - begun:5.1f} s  {told(rows[-1])}", flush=True)
     environment = registry.load("devices", "local")().run({"protocol": 1, "mode": "environment"})["environment"]
     return {
         "command": "python benchmarks/diagnosis.py",
         "seed": seed,
         "samples_disturbed": SAMPLES,
-        "environment": dump(environment) if not isinstance(environment, dict) else environment,
+        "environment": {name: environment[name] for name in ("cpu", "machine", "cores", "system", "python")},
         "versions": {name: version(name) for name in PACKAGES},
         "edge_opt": edge_opt.__version__,
         "cases": [row for row in rows if "planted" in row],
@@ -94,7 +93,7 @@ def told(row: Mapping[str, Any]) -> str:
     """One row as a line."""
     seen = ", ".join(f"{one['code']} {one['severity']}" for one in row["symptoms"][:4])
     verdict = f"rank {row['rank']}" if "planted" in row else f"{len(row['problems'])} problems"
-    return f"{row['name']:16} {row.get('planted', ''):6} {verdict:11} {row['seconds']:5.1f} s  {seen}"
+    return f"{row['name']:16} {row.get('planted', ''):6} {verdict:11} {seen}"
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -132,7 +131,7 @@ def write(found: Mapping[str, Any]) -> None:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(TABLE.sub(lambda marks: f"{marks[1]}{table(found)}{marks[2]}", page), encoding="utf-8")
+    PAGE.write_text(TABLE.sub(lambda marks: f"{marks[1]}\n{table(found)}\n\n{marks[2]}", page), encoding="utf-8")
 
 
 def main() -> None:

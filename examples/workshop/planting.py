@@ -47,9 +47,9 @@ def sgd(rate: Any) -> Any:
     return keras.optimizers.SGD(rate, momentum=0.9)
 
 
-def falling(rate: float, parts: Parts, epochs: int) -> Any:
+def falling(rate: float, parts: Parts, epochs: int, batch: int = BATCH_SIZE) -> Any:
     """Adam whose rate reaches zero with the last of ``epochs``."""
-    return adam(rate, epochs * -(-len(parts["train"]) // BATCH_SIZE))
+    return adam(rate, epochs * -(-len(parts["train"]) // batch))
 
 
 def trained_well(parts: Parts, seed: int, epochs: int = 8) -> Trained:
@@ -77,9 +77,9 @@ def overfitting(seed: int) -> Made:
 
 def underfitting(seed: int) -> Made:
     """A network that is too small, trained until nothing moves."""
-    parts, epochs = draw(seed, 300, 100, 200), 12
-    model = too_small(seed)
-    return Made(parts=parts, trained=fit(model, parts, epochs=epochs, optimizer=falling(0.1, parts, epochs)))
+    parts = draw(seed, 300, 100, 200)
+    optimizer = falling(0.1, parts, epochs=16, batch=32)
+    return Made(parts=parts, trained=fit(too_small(seed), parts, epochs=16, optimizer=optimizer, batch=32))
 
 
 def rate_too_high(seed: int) -> Made:
