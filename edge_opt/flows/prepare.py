@@ -17,7 +17,7 @@ from edge_opt.flows.contract import Predict, contract_of
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.stages import contract as contracts
-from edge_opt.stages.evaluate import Split, score
+from edge_opt.stages.evaluate import score
 from edge_opt.store import Run
 from edge_opt.types import (
     ArrayPreprocessing,
@@ -28,6 +28,7 @@ from edge_opt.types import (
     Model,
     Original,
     Source,
+    Split,
     Step,
     TensorSpec,
     Watch,

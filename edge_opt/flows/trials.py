@@ -14,9 +14,9 @@ from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
-from edge_opt.stages.evaluate import Split, Tally, evaluate
+from edge_opt.stages.evaluate import Tally, evaluate
 from edge_opt.stages.optimize import Exported, begin, collect, failure, file_name, load
-from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Step, Trial
+from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Split, Step, Trial
 
 T = TypeVar("T")
 Failures = tuple[Failure, ...]

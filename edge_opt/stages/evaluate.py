@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry, stats
-from edge_opt.types import Accuracy, Entry, Metric
-
-Split = Literal["selection", "certification"]
+from edge_opt.types import Accuracy, Entry, Metric, Split
 
 
 def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device) -> NDArray[np.float32]:

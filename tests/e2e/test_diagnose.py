@@ -141,6 +141,7 @@ def test_twelve_pictures_of_different_sizes_and_text_labels_are_diagnosed(tmp_pa
     done = diagnose(tmp_path, table)
     assert done.code == 0, done.stderr
     assert len(done.found["behaviour"]["labels"]) == 12
+    assert done.found["behaviour"]["accuracy"]["split"] == "training"  # data that are not split are no test
     assert "EO610" in done.codes()
 
 

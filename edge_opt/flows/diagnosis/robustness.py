@@ -23,10 +23,10 @@ from edge_opt.flows.jobs import as_they_end
 from edge_opt.inputs import corruptions, preprocess
 from edge_opt.inputs.dataset import Samples
 from edge_opt.inputs.dataset.splits import stratified
-from edge_opt.stages.evaluate import Split, Tally, evaluate
+from edge_opt.stages.evaluate import Tally, evaluate
 from edge_opt.stages.observe.robustness import of_robustness
 from edge_opt.store import Run, dump
-from edge_opt.types import Accuracy, Entry, Metric, Preprocessing, Robustness, Step, Watch
+from edge_opt.types import Accuracy, Entry, Metric, Preprocessing, Robustness, Split, Step, Watch
 
 # Of pictures that one call answers; as many are made meanwhile. A call of a framework takes seconds to start.
 _CALL_BYTES = 320 * 2**20

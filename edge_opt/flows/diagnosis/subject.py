@@ -29,6 +29,7 @@ from edge_opt.types import (
     ContractTried,
     Finding,
     Model,
+    Split,
     Step,
     Structure,
     Watch,
@@ -36,6 +37,8 @@ from edge_opt.types import (
 
 MOST_ANSWERS = 10_000  # of the training and the validation split: more would not move what is read from them
 _ACTIVITY_SAMPLES = 500
+# Where there is no test split, an accuracy on what the model learned from must not pass for one on a test.
+_SPLITS: Mapping[str, Split] = {"train": "training", "validation": "selection", "test": "certification"}
 _HERE = "the diagnosis goes on without it"
 
 
@@ -62,6 +65,11 @@ class Subject:
     def judging(self) -> datasets.Samples:
         """The samples that judge the model: the last part."""
         return list(self.parts.values())[-1]
+
+    @property
+    def judged_on(self) -> Split:
+        """What these samples are to the model."""
+        return _SPLITS[list(self.parts)[-1]]
 
     @property
     def fingerprint(self) -> str:
