@@ -14,6 +14,7 @@ from edge_opt.errors import ModelError, StepFailed
 from edge_opt.flows import pipeline, traded
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes, targets
+from edge_opt.results.report import reasons
 from edge_opt.stages import quality
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.types import Interval, Margin, Quality, Report, Robustness
@@ -99,6 +100,7 @@ def test_what_certainly_loses_robustness_is_not_handed_over_and_not_certified(
     assert report.quality is None
     assert [look.trial for look in report.certificate.ledger if look.purpose == "certificate"] == [report.baseline]
     assert "EO204" in {finding.code for finding in report.findings}
+    assert reasons.for_baseline(report) == f"the baseline itself: {BEST} lost robustness or calibration"
 
 
 def broken_for(monkeypatch: pytest.MonkeyPatch, *models: str) -> None:

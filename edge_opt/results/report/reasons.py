@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_opt import stats, units
-from edge_opt.types import Interval, Measured, Preprocessing, Report, Trial
+from edge_opt.types import Finding, Interval, Measured, Preprocessing, Report, Trial
 
-_REFUSED = "EO307"  # the code of what the second timing took back
+_TIMED_AGAIN = ("EO307",)  # the code of what the second timing took back
+_TRADED = ("EO204", "EO205")  # of the errors about what certainly lost robustness, or calibration
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Reason:
 
 def why_baseline(report: Report) -> tuple[Reason, ...]:
     """What kept each that seemed better from being handed over; nothing where nothing seemed so."""
-    return (*_few_samples(report), *_few_rounds(report), *_timed_again(report), *_uncertified(report))
+    return (*_few_samples(report), *_few_rounds(report), *_timed_again(report), *_traded(report), *_uncertified(report))
 
 
 def for_baseline(report: Report) -> str:
@@ -49,6 +50,8 @@ def _said(report: Report, reason: Reason) -> str:
             )
         case "timed_again":
             return f"{_named(reason.trials)} {'were' if several else 'was'} no longer better when timed again"
+        case "traded":
+            return f"{_named(reason.trials)} lost robustness or calibration"
         case "failed":
             return f"{_named(reason.trials)} failed on the test split"
         case _:
@@ -102,10 +105,19 @@ def _seems_better(report: Report, trial: Trial, baseline: Trial) -> bool:
 
 
 def _timed_again(report: Report) -> Iterator[Reason]:
-    told = [finding.message for finding in report.findings if finding.code == _REFUSED]
-    refused = tuple(one for one in report.trials if any(message.startswith(f"'{one.id}' ") for message in told))
-    if refused:
+    if refused := _refused(report, [one for one in report.findings if one.code in _TIMED_AGAIN]):
         yield Reason("timed_again", refused)
+
+
+def _traded(report: Report) -> Iterator[Reason]:
+    told = [one for one in report.findings if one.code in _TRADED and one.level == "error"]
+    if refused := _refused(report, told):
+        yield Reason("traded", refused)
+
+
+def _refused(report: Report, told: Sequence[Finding]) -> tuple[Trial, ...]:
+    """The trials that these findings begin with."""
+    return tuple(one for one in report.trials if any(said.message.startswith(f"'{one.id}' ") for said in told))
 
 
 def _uncertified(report: Report) -> Iterator[Reason]:

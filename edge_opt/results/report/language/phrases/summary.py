@@ -149,6 +149,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "{trials} {count:form was|were} no longer better when timed again",
         "{trials} {count:form n'était|n'étaient} plus {count:form meilleur|meilleurs} lors de la seconde mesure",
     ),
+    "why_traded": (
+        "{trials} {count:form has|have} lost robustness or calibration",
+        "{trials} {count:form a|ont} perdu en robustesse ou en calibration",
+    ),
     "why_failed": (
         "{trials} {count:form has|have} lost too much on the test split",
         "{trials} {count:form a|ont} trop perdu sur les données de test",
