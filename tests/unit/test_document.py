@@ -15,7 +15,7 @@ import pytest
 from edge_opt import types
 from edge_opt.results.report import PICTURES, diagnosis, render
 from edge_opt.results.report.document import blocks as doc
-from edge_opt.results.report.document import whole
+from edge_opt.results.report.document import evidence, whole
 from edge_opt.results.report.document.blocks import Block, Content
 from edge_opt.results.report.document.skeleton import SKELETONS
 from edge_opt.results.report.document.writing import Pen
@@ -296,3 +296,11 @@ def test_a_report_without_labels_speaks_of_agreement() -> None:
 
 def test_the_best_is_named_at_the_head() -> None:
     assert f"`{BEST}` replaces it." in render(a_whole_report(), "md").split("## ")[0]
+
+
+def test_classes_keep_their_places_where_the_data_could_not_be_looked_at_and_a_class_has_no_sample() -> None:
+    found = a_diagnosis()
+    assert found.behaviour is not None
+    accuracy = replace(found.behaviour.accuracy, per_class={"bag": 0.5, "shirt": 0.5}, predictions=(1, 4))
+    behaviour = replace(found.behaviour, labels=(1, 3), accuracy=accuracy)
+    assert evidence.class_names(replace(found, data=None, behaviour=behaviour)) == ("0", "bag", "2", "shirt", "4")

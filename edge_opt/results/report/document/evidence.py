@@ -46,8 +46,18 @@ def as_it_is(diagnosis: Diagnosis, model: Model | None, pen: Pen) -> Iterator[Bl
         heads = (Head(pen.text("measure"), right=False), Head(pen.text("value"), right=False))
         yield Table(pen.text("model_label"), heads, tuple(found))
     if diagnosis.behaviour:
-        classes = diagnosis.data.classes if diagnosis.data else tuple(diagnosis.behaviour.accuracy.per_class)
-        yield from _classes(diagnosis.behaviour, classes, pen)
+        yield from _classes(diagnosis.behaviour, class_names(diagnosis), pen)
+
+
+def class_names(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The classes that were asked for and answered; numbers stand for those that neither data nor labels name."""
+    behaviour, named = diagnosis.behaviour, diagnosis.data.classes if diagnosis.data else ()
+    if behaviour is None:
+        return named
+    seen = sorted(set(behaviour.labels))
+    known = {**dict(zip(seen, behaviour.accuracy.per_class, strict=False)), **dict(enumerate(named))}
+    count = 1 + max((*known, *behaviour.accuracy.predictions), default=-1)
+    return tuple(known.get(place, str(place)) for place in range(count))
 
 
 def data(evidence: DataEvidence, pen: Pen) -> Iterator[Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge_opt.results.report.document.evidence import class_names
 from edge_opt.results.report.document.writing import Pen
 from edge_opt.results.report.pictures import classes, confusion, front, ladder, latency, learning, robustness
 from edge_opt.results.report.pictures.canvas import Sketch
@@ -32,6 +33,5 @@ def of_diagnosis(diagnosis: Diagnosis, pen: Pen) -> Iterator[Sketch]:
     """What there is to draw of a model as it is."""
     yield from learning.sketches(diagnosis, pen)
     if diagnosis.behaviour:
-        names = diagnosis.data.classes if diagnosis.data else tuple(diagnosis.behaviour.accuracy.per_class)
-        yield from confusion.sketches([diagnosis.behaviour], names, pen)
+        yield from confusion.sketches([diagnosis.behaviour], class_names(diagnosis), pen)
         yield from robustness.sketches(diagnosis.behaviour.robustness, None, pen)
