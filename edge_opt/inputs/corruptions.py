@@ -27,7 +27,7 @@ from edge_opt.errors import MissingPackage
 from edge_opt.inputs import preprocess
 from edge_opt.inputs.dataset import Samples
 from edge_opt.store import room
-from edge_opt.types import Contract, Preprocessing
+from edge_opt.types import Preprocessing
 
 Pictures = NDArray[np.uint8]  # (n, h, w, c)
 STRENGTHS = (1, 2, 3, 4, 5)
@@ -179,11 +179,6 @@ KINDS: Mapping[str, Kind] = {
 
 
 # ── how it is asked for ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def possible(contract: Contract) -> bool:
-    """Whether the samples are pictures: nothing else is disturbed."""
-    return isinstance(contract, Preprocessing)
 
 
 def conditions() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge_opt.inputs import corruptions, preprocess
 from edge_opt.inputs.dataset.samples import ArraySamples
-from edge_opt.types import ArrayPreprocessing, Preprocessing
+from edge_opt.types import Preprocessing
 
 GRAY = Preprocessing(color="gray", height=28, width=28)
 RGB = Preprocessing(color="rgb", height=24, width=32)
@@ -217,11 +217,6 @@ def test_pictures_of_floats_are_rounded_before_they_are_disturbed(tmp_path: Path
     given = ArraySamples(floats.clip(0, 255), np.zeros(40, np.int64), "x_test", np.arange(40))
     found = np.load(corruptions.prepare(GRAY, given, "contrast@1", tmp_path / "found.npy", 0))
     assert np.array_equal(found, disturbed("contrast", 1, pictures()))
-
-
-def test_only_pictures_can_be_disturbed() -> None:
-    assert corruptions.possible(GRAY)
-    assert not corruptions.possible(ArrayPreprocessing(shape=(49, 10)))
 
 
 def test_the_documented_strengths_are_those_of_the_code() -> None:

@@ -174,7 +174,6 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "of_before": ("{what}, before", "{what}, avant"),
     "of_after": ("{what}, after", "{what}, après"),
     "of_change": ("{what}, improvement", "{what}, amélioration"),
-    "second_timing": ("{what}, second timing", "{what}, seconde mesure"),
     # ── how to reproduce it ─────────────────────────────────────────────────────────────────────────────────────────
     "reproduce": ("How to reproduce it", "Comment le reproduire"),
     "commands_label": ("Commands", "Commandes"),
