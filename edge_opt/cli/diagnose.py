@@ -30,7 +30,8 @@ from edge_opt.results.report import diagnosis as texts
     "--samples",
     type=click.IntRange(min=0),
     default=None,
-    help="Disturb so many samples to measure robustness; 0 leaves it out.  [default: what three minutes allow]",
+    help="Disturb so many samples to measure robustness; 0 leaves it out.  "
+    "[default: what three minutes allow, at least 200]",
 )
 @options.seed
 @options.allow_code

@@ -32,8 +32,8 @@ def diagnose(
     """What limits the model, the worst first, with the evidence.
 
     ``history`` are its learning curves; one that lies beside the model is found. ``samples`` are disturbed to measure
-    robustness: by default as many as three minutes allow. The folder ``output``, if given, keeps the documents and
-    what need not be done twice. Raises EdgeOptError where nothing can be looked at.
+    robustness: by default as many as three minutes allow, at least 200. The folder ``output``, if given, keeps the
+    documents and what need not be done twice. Raises EdgeOptError where nothing can be looked at.
     """
     return diagnose_into(
         output, model, data, history=history, target=target, samples=samples, seed=seed, allow_code=allow_code,
