@@ -39,7 +39,10 @@ if report.quality:
 print()
 low, lost, high = (100 * value for value in (drop.low, drop.estimate, drop.high))
 print(f"⟦perte de précision :|drop in accuracy:⟧ {lost:.2f} points [{low:.2f} ; {high:.2f}]")
-print(f"⟦accélération :|speed-up:⟧ × {speed.estimate:.2f} [{speed.low:.2f} ; {speed.high:.2f}]")
+if best.id == base.id:
+    print("⟦rien de mieux que la référence en si peu de temps|nothing better than the baseline in so little time⟧")
+elif speed:
+    print(f"⟦accélération :|speed-up:⟧ × {speed.estimate:.2f} [{speed.low:.2f} ; {speed.high:.2f}]")
 print(f"⟦verdict :|verdict:⟧ {certificate.status}, {certificate.verdict.samples} images")
 """
     ),

@@ -18,7 +18,7 @@ web. Mais il est lourd et lent. Vous allez
 4. comparer avant et après, avec l'incertitude de chaque nombre ;
 5. livrer un paquet vérifiable, et rédiger le rapport.
 
-Tout le calcul tient en moins de deux minutes.
+Tout le calcul tient en quelques minutes.
 """,
         en="""
 # Improving for a web app
@@ -32,7 +32,7 @@ heavy and slow. You will
 4. compare before and after, with the uncertainty of each number;
 5. hand over a bundle that can be verified, and write the report.
 
-All of it computes in less than two minutes.
+All of it computes in a few minutes.
 """,
     ),
     SETUP,
@@ -158,20 +158,20 @@ OPTIMISING = (
 ## 3. Essayer, mesurer, juger
 
 `optimize` convertit le modèle en plusieurs formats et précisions, mesure chaque artefact, et le compare à la référence
-image par image. Un budget de temps court suffit pour un premier essai.
+image par image. Deux minutes au plus suffisent pour un premier essai. Il en faut plus sur une machine lente ou chargée.
 """,
         en="""
 ## 3. Try, measure, judge
 
 `optimize` converts the model into several formats and precisions, measures each artifact, and compares it with the
-baseline picture by picture. A short time budget will do for a first try.
+baseline picture by picture. Two minutes at most will do for a first try; on a slow or busy machine, give it more.
 """,
     ),
     code(
         """
 RUN = FOLDER / "web-app"
 report = edge_opt.optimize(
-    MODEL, DATA, output=RUN, goal=GOAL, max_drop=MAX_DROP, effort="quick", time_limit="90s", overwrite=True
+    MODEL, DATA, output=RUN, goal=GOAL, max_drop=MAX_DROP, effort="quick", time_limit="2m", overwrite=True
 )
 print(f"{len(report.trials)} ⟦essais|trials⟧, {report.seconds:.0f} s, ⟦retenu :|best:⟧ {report.best}")
 """
