@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_opt.stages.diagnose import behaviour, data, structure, training
+from edge_opt.stages.diagnose import behaviour, data, order, structure, training
 from edge_opt.stages.diagnose.ranking import ranked
 from edge_opt.types import Behaviour, DataEvidence, Structure, Symptom, TrainingEvidence
 
@@ -25,6 +25,7 @@ def diagnose(
             *(data.symptoms(seen) if seen else ()),
             *training.symptoms(trained),
             *(structure.symptoms(made) if made else ()),
+            *(order.symptoms(behaved, classes) if behaved else ()),
             *(behaviour.symptoms(behaved, classes) if behaved else ()),
         ]
     )

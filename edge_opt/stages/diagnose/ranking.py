@@ -12,11 +12,12 @@ _SEVERITIES = {"problem": 0, "warning": 1, "hint": 2}
 # A cause → what it brings about: mending the cause mends these, so they are told as its consequences.
 # From the most to the least fundamental: of two causes of one symptom, the first one explains it.
 _CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
+    "EO615": ("EO601", "EO608", "EO701", "EO702", "EO801", "EO802", "EO803", "EO804", "EO805"),
     "EO601": ("EO602", "EO603", "EO608", "EO701", "EO702", "EO801", "EO802", "EO803", "EO804", "EO805"),
     "EO602": ("EO603", "EO702", "EO703", "EO705", "EO706", "EO707", "EO801", "EO802", "EO803", "EO804", "EO806"),
     "EO606": ("EO607", "EO609", "EO610", "EO701", "EO801", "EO802", "EO803", "EO804"),
     "EO607": ("EO610", "EO802", "EO803", "EO804"),
-    "EO610": ("EO701", "EO703", "EO704", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO610": ("EO701", "EO801", "EO802", "EO803", "EO804"),
     "EO609": ("EO611", "EO612", "EO614", "EO701", "EO801", "EO802", "EO803", "EO804"),
     "EO608": ("EO701", "EO702", "EO704", "EO801", "EO802", "EO803", "EO804"),
     "EO611": ("EO614", "EO702", "EO801", "EO802", "EO803", "EO804", "EO805"),

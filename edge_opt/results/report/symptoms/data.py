@@ -191,6 +191,24 @@ _LABELS: Mapping[str, Mapping[str, Words]] = {
             "partez d'un réseau déjà entraîné sur d'autres données.",
         ),
     },
+    "EO615": {
+        "en": Words(
+            title="The classes are not in the order of the model's outputs",
+            seen="{accuracy:percent} of the answers are right; with the classes in another order, {reordered:percent} "
+            "would be. The samples called '{true}', for one, are answered as '{answered}', and {moved:count} of the "
+            "{classes:count} classes are moved in this way.",
+            fix="Write the names of the classes in the order of the training, one a line, into classes.txt in the "
+            "folder of the data (beside a .csv or .npz file: NAME.classes.txt), and diagnose again.",
+        ),
+        "fr": Words(
+            title="Les classes ne sont pas dans l'ordre des sorties du modèle",
+            seen="{accuracy:percent} des réponses sont justes ; avec les classes dans un autre ordre, "
+            "{reordered:percent} le seraient. Les échantillons nommés « {true} », par exemple, sont reconnus comme "
+            "« {answered} », et {moved:count} des {classes:count} classes sont ainsi décalées.",
+            fix="Écrivez les noms des classes dans l'ordre de l'entraînement, un par ligne, dans classes.txt, dans le "
+            "dossier des données (à côté d'un fichier .csv ou .npz : NOM.classes.txt), puis refaites le diagnostic.",
+        ),
+    },
 }
 
 TEXTS: Mapping[str, Mapping[str, Words]] = {**_INPUT, **_SPLITS, **_LABELS, **pictures.TEXTS}
