@@ -160,6 +160,19 @@ def test_of_a_model_with_two_outputs_the_data_are_still_judged(few: Path, tmp_pa
     assert not done.found["behaviour"]
 
 
+def test_where_no_contract_suits_the_model_the_data_are_judged_as_they_are_stored(few: Path, tmp_path: Path) -> None:
+    with np.load(few) as arrays:
+        wrong = {name: (arrays[name] + 1) % 10 if name.startswith("y_") else arrays[name] for name in arrays}
+    np.savez(tmp_path / "wrong.npz", **wrong)
+    done = diagnose(tmp_path, tmp_path / "wrong.npz")
+    assert done.code == 2
+    (said,) = done.errors()
+    assert "better than chance" in said
+    assert "EO610" in done.codes()  # ten pictures of a class
+    assert "EO602" not in done.codes()  # no contract was given that could be wrong
+    assert not done.found["behaviour"]
+
+
 def test_without_anything_to_look_at_it_is_one_sentence(tmp_path: Path) -> None:
     done = diagnose(tmp_path, tmp_path / "absent.npz")
     assert done.code == 2

@@ -73,6 +73,8 @@ def diagnose(
     opened = _open(request, run, executor, watch)
     history, said = history_of(request.model, request.history)
     findings = [*opened.findings, *said]
+    if opened.subject:
+        findings += _replaced(opened.subject)
     answers: Mapping[str, Answers] = {}
     structure, behaviour = None, None
     if opened.subject:
@@ -137,11 +139,16 @@ def _open(request: Request, run: Run, executor: registry.Executor, watch: Watch)
     try:
         data = read_data(request.data, watch, model.inputs[0])
         fits = datasets.check_outputs(data, outputs)
-        ask = asking(request.model, executor, request.allow_code)
-        samples = list(data.splits.values())[-1]
-        contract, found = contract_of(data, model.inputs[0], samples, ask, run, watch, request.model)
     except DataError as error:
         return _Opened(model=model, source=source, findings=(_unusable("EO132", "the data", error),))
+    ask = asking(request.model, executor, request.allow_code)
+    samples = list(data.splits.values())[-1]
+    try:
+        contract, found = contract_of(data, model.inputs[0], samples, ask, run, watch, request.model)
+    except DataError as error:  # nobody knows how to ask the model, and the samples can be looked at as they are
+        unasked = _unusable("EO132", "what the model answers to the data", error)
+        findings = (unasked, *data.findings, *fits)
+        return _Opened(model=model, source=source, data=data, contract=_as_stored(data), findings=findings)
     subject = Subject(
         model=model,
         data=data,
@@ -201,13 +208,32 @@ def data_of(
             contract,
             answers if data.labelled else {},
             contracts_tried(subject) if subject else (),
-            normalises_first(subject.model) if subject else False,
+            normalises_first(subject.model) if subject else True,  # nobody knows: no contract is to be blamed
             seed=seed,
             tell=lambda what, done, total: watch(Step(stage="data", what=what, done=done, total=total)),
         )
     except MissingPackage as error:
         return None, (left_out("the data", error.message, error.hint),)
     return seen, ()
+
+
+def _replaced(subject: Subject) -> tuple[Finding, ...]:
+    """A note where the documents of another model, or other data, lay in the folder until now."""
+    key = "diagnosed"
+    before = subject.run.known(key, str, "")
+    if before == subject.fingerprint:
+        return ()
+    subject.run.append(key, subject.fingerprint)
+    if not before:
+        return ()
+    return (
+        Finding(
+            code="EO136",
+            level="info",
+            message=f"'{subject.run.folder}' held the diagnosis of another model or other data, which is replaced",
+            hint="-o names another folder",
+        ),
+    )
 
 
 def _unusable(code: str, what: str, error: EdgeOptError) -> Finding:
