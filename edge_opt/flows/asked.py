@@ -22,6 +22,11 @@ def load_report(run: str | Path) -> Report:
     """The report of the run folder ``run``, or of its file. Raises RunError where there is none of this version."""
     path = Path(run)
     file = path / "report.json" if path.is_dir() else path
+    if (path / "diagnosis.json").exists():
+        raise RunError(
+            f"'{path}' holds a diagnosis, which is its own report",
+            f"open '{path / 'diagnosis.html'}', or give the folder that 'edge-opt optimize' wrote",
+        )
     if (path / "jobs.jsonl").exists() and not file.exists():
         raise RunError(
             f"the run in '{path}' is not finished, so it has no report yet",

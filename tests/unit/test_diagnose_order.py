@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from edge_opt.stages import diagnose
 from edge_opt.stages.diagnose.order import symptoms
 from edge_opt.types import Accuracy, Behaviour, Symptom, TrainingEvidence
-from tests.unit.test_diagnose_data import CLEAN
 
 CLASSES = tuple("abcdefghij")
 
@@ -61,9 +58,7 @@ def test_a_good_model_with_its_classes_in_another_order_is_told_with_both_accura
 
 def test_it_stands_first_and_explains_what_follows_from_it() -> None:
     behaved = answered([9, 8, 4, 3, 2, 5, 6, 7, 0, 1], wrong=0.1)
-    first, *others = diagnose.diagnose(
-        replace(CLEAN, classes=CLASSES), TrainingEvidence(history=None, fit=None), None, behaved, CLASSES
-    )
+    first, *others = diagnose.diagnose(None, TrainingEvidence(history=None, fit=None), None, behaved, CLASSES)
     assert first.code == "EO615"
     assert not [one for one in others if one.severity == "problem"]
 

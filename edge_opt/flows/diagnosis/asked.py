@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
+from edge_opt.errors import RunError
 from edge_opt.flows.asked import device, executor, silent
 from edge_opt.flows.diagnosis.confusions import draw_confusions
 from edge_opt.flows.diagnosis.whole import Diagnosed, Request
 from edge_opt.flows.diagnosis.whole import diagnose as diagnosed
 from edge_opt.flows.given import temporary
+from edge_opt.flows.prepare import frontend_of
+from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import targets
 from edge_opt.results.report import diagnosis as texts
 from edge_opt.store import Run, cache_folder
@@ -41,6 +44,18 @@ def diagnose(
     ).diagnosis  # fmt: skip
 
 
+def _opened(output: str | Path | None) -> AbstractContextManager[Run | None]:
+    """The folder that keeps what was measured. Raises RunError where that is the run of another command."""
+    if output is None:
+        return nullcontext()
+    try:
+        return Run.start(Path(output), {"command": "diagnose"}, resume=True)
+    except RunError as error:
+        if "begun with another" not in error.message:
+            raise
+        raise RunError(f"'{output}' holds a run of another command", "give another -o") from error
+
+
 def diagnosis_folder(model: str | Path, output: str | Path | None) -> Path:
     """Where the command line works: ``output``, or the folder ``runs/MODEL-diagnosis`` here."""
     return Path(output) if output else Path("runs") / f"{Path(model).stem}-diagnosis"
@@ -69,8 +84,9 @@ def diagnose_into(
         seed=seed,
         allow_code=allow_code,
     )
-    opened = Run.start(Path(output), {"command": "diagnose"}, resume=True) if output else nullcontext()
-    with opened as kept, temporary() as scratch, closing(executor()) as workers:
+    frontend_of(request.model)  # before there is a folder: the commonest mistake is a mistyped path
+    datasets.find(request.data)
+    with _opened(output) as kept, temporary() as scratch, closing(executor()) as workers:
         run = kept or scratch
         found = diagnosed(request, run=run, device=device(request.target), executor=workers, watch=watch)
         if kept:

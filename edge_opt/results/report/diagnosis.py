@@ -51,7 +51,7 @@ def write(diagnosis: Diagnosis, model: Model | None, folder: Path) -> tuple[Path
 
 def text(diagnosis: Diagnosis, model: Model | None, pen: Pen) -> str:
     """What a terminal shows: the symptoms, the worst first, then how the model answers as it is."""
-    blocks = [[*_symptoms(diagnosis, pen)], [*_table(diagnosis, model, pen)], [*_findings(diagnosis)]]
+    blocks = [[*_symptoms(diagnosis, pen)], [*_table(diagnosis, model, pen)], [*_findings(diagnosis, pen)]]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -90,8 +90,10 @@ def _table(diagnosis: Diagnosis, model: Model | None, pen: Pen) -> list[str]:
     )
 
 
-def _findings(diagnosis: Diagnosis) -> Iterator[str]:
+def _findings(diagnosis: Diagnosis, pen: Pen) -> Iterator[str]:
+    """What is worth knowing besides: its message is English in every language, so that a title goes before it."""
     for finding in diagnosis.findings:
-        yield f"{finding.level}[{finding.code}] {finding.message}"
+        title = pen.title(finding.code)
+        yield f"{pen.word(finding.level)}[{finding.code}] {title}{' : ' if title else ''}{finding.message}"
         if finding.hint:
             yield f"  hint: {finding.hint}"

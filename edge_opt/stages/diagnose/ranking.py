@@ -26,7 +26,7 @@ _CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
     "EO603": ("EO702", "EO703", "EO707", "EO801", "EO802"),
     # the training: a rate that is too high leaves dead channels and learns little, whatever is seen of it then
     "EO707": ("EO705", "EO706", "EO702", "EO703", "EO704", "EO806", "EO801", "EO802", "EO803", "EO804", "EO805"),
-    "EO705": ("EO706", "EO702", "EO703", "EO704", "EO806", "EO801", "EO802", "EO803", "EO804", "EO805"),
+    "EO705": ("EO601", "EO706", "EO702", "EO703", "EO704", "EO806", "EO801", "EO802", "EO803", "EO804", "EO805"),
     "EO806": ("EO702", "EO801", "EO802", "EO803"),
     "EO706": ("EO702", "EO801", "EO802", "EO803", "EO804", "EO805"),
     "EO702": ("EO801", "EO802", "EO803", "EO804", "EO805"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from edge_opt.types import Activity, Structure, Symptom
 
@@ -17,6 +17,7 @@ _LEAST_CHANNELS = 8  # of a layer that is judged by itself
 _DENSE = {"Dense", "Gemm", "MatMul", "BatchMatMulV2", "FULLY_CONNECTED"}
 _NEARLY_ALL, _MOST = 0.9, 0.5  # of the parameters in one dense layer
 _LARGE = 50_000  # parameters: in a smaller network their place does not matter
+_AT_STAKE = 0.25  # of accuracy for what is wasted: channels and parameters cost time and size before they cost answers
 _DEEP = 3  # convolutions from which on normalisation helps to train
 
 
@@ -41,9 +42,9 @@ def dead_channels(made: Structure) -> Iterator[Symptom]:
     yield Symptom(
         code="EO806",
         severity="problem" if share >= _MANY_DEAD or convolution >= _HALF_DEAD else "warning",
-        size=max(share, convolution / 2),
+        size=max(share, convolution / 2) * _AT_STAKE,
         facts={"dead": dead, "channels": channels, "share": share},
-        names=tuple(one.layer for one in sorted(made.activity, key=_share, reverse=True) if one.dead),
+        names=_worst(made.activity),
     )
 
 
@@ -55,7 +56,7 @@ def one_dense_layer(made: Structure) -> Iterator[Symptom]:
         yield Symptom(
             code="EO807",
             severity="problem" if made.largest_share >= _NEARLY_ALL else "warning",
-            size=made.largest_share - _MOST,  # the parameters are not the accuracy: most of them may well be saved
+            size=(made.largest_share - _MOST) * _AT_STAKE,
             facts={
                 "share": made.largest_share,
                 "parameters": round(made.largest_share * made.parameters),
@@ -72,6 +73,12 @@ def no_normalisation(made: Structure) -> Iterator[Symptom]:
     """
     if made.looked_inside and made.convolutions >= _DEEP and not made.normalisations:
         yield Symptom(code="EO808", severity="hint", size=0.01, facts={"convolutions": made.convolutions})
+
+
+def _worst(activity: Sequence[Activity]) -> tuple[str, ...]:
+    """The layers with most of their channels dead, the worst first; a single channel here and there is left out."""
+    ordered = sorted((one for one in activity if one.dead), key=_share, reverse=True)
+    return tuple(one.layer for one in ordered if one is ordered[0] or _share(one) >= _SOME_DEAD)
 
 
 def _share(one: Activity) -> float:

@@ -156,8 +156,8 @@ def rate_too_high(trained: TrainingEvidence) -> Iterator[Symptom]:
 def rate_too_low(trained: TrainingEvidence) -> Iterator[Symptom]:
     """The losses still fall as the training ends: the steps were too small, or too few."""
     history = trained.history
-    if history is None or not _still_falling(history):
-        return
+    if history is None or history.diverged_at is not None or not _still_falling(history):
+        return  # of one that diverged, the curves are cut off where they fell
     curve = history.val_loss or history.loss
     learned, promised = _learned_in(trained), curves.promised(curve)
     last = max(1, len(curve) // 3)

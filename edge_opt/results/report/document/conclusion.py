@@ -20,6 +20,7 @@ from edge_opt.results.report.document.writing import Pen
 from edge_opt.results.report.symptoms import told
 from edge_opt.types import Diagnosis, Report
 
+FIXES = 3  # of symptoms that are no problem: all of them stand above with what to do
 BROKEN_LIMIT = "EO210"  # the code of a limit that what is handed over does not keep
 
 
@@ -77,13 +78,16 @@ def looks(report: Report, pen: Pen) -> Inlines:
 
 
 def fixes(diagnosis: Diagnosis, pen: Pen) -> Iterator[Inlines]:
-    """What to do about each symptom, the same advice once."""
+    """What to do about every problem, and about the worst of what is less; the same advice once."""
+    chosen = [one for place, one in enumerate(diagnosis.symptoms) if one.severity == "problem" or place < FIXES]
     said: set[str] = set()
-    for symptom in diagnosis.symptoms:
+    for symptom in chosen:
         words = told(symptom, pen.language)
         if words.fix not in said:
             said.add(words.fix)
             yield pen.say("recommend", title=Strong(words.title), fix=words.fix)
+    if len(chosen) < len(diagnosis.symptoms):
+        yield pen.say("fixes_above", others=len(diagnosis.symptoms) - len(chosen))
 
 
 def _to_diagnose(report: Report, pen: Pen) -> Iterator[Inlines]:

@@ -99,7 +99,13 @@ def _seen(evidence: DataEvidence, pen: Pen) -> Iterator[Content]:
     for shift in evidence.shifts:
         yield pen.say("shift_seen", first=shift.first, second=shift.second, auc=shift.auc, p=shift.p_value)
     for doubts in evidence.label_doubts:
-        yield pen.say("doubts_seen", doubtful=doubts.doubtful, samples=doubts.samples, split=doubts.split)
+        yield pen.say(
+            "doubts_seen",
+            doubtful=doubts.doubtful,
+            samples=doubts.samples,
+            split=doubts.split,
+            scattered=doubts.scattered,
+        )
     if faults:
         yield pen.say(
             "faults_seen",

@@ -51,5 +51,5 @@ def highlights(found: facts.BeforeAfter, pen: Pen) -> Iterator[Highlight]:
     if quality := report.quality:
         change = pen.points(-quality.robustness.loss.estimate)
         before, after = quality.before.value, quality.after.value
-        better = quality.robustness.loss.estimate < 0
+        better = quality.robustness.loss.high < 0
         yield Highlight(names.robustness, pen.how(before, "percent2"), pen.how(after, "percent2"), change, better)

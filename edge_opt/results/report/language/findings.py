@@ -35,6 +35,7 @@ EO132 Données impossibles à examiner
 EO133 Historique illisible
 EO134 Pas le temps de diagnostiquer
 EO135 Robustesse mesurée sur une partie des échantillons
+EO136 Diagnostic précédent remplacé
 EO200 Perte de précision au-delà de la limite
 EO201 Perte de précision indécise
 EO202 Trop peu d'échantillons pour la limite

@@ -13,15 +13,15 @@ TEXTS: Mapping[str, Mapping[str, Words]] = {
             seen="The model answers {trained:percent} of its training samples correctly, and {held_out:percent} of "
             "samples it has not seen: {gap:points} points less.",
             fix="Train with more or augmented data (shifts, flips, brightness), add dropout or weight decay, and stop "
-            "at the epoch with the lowest validation loss.",
+            "once the validation loss no longer falls (EarlyStopping with restore_best_weights).",
         ),
         "fr": Words(
             title="Surapprentissage",
             seen="Le modèle répond correctement à {trained:percent} de ses échantillons d'entraînement et à "
             "{held_out:percent} d'échantillons qu'il n'a jamais vus, soit {gap:points} points de moins.",
             fix="Entraînez avec davantage de données ou avec de l'augmentation (décalages, symétries, luminosité), "
-            "ajoutez du dropout ou une pénalité sur les poids, et arrêtez à l'époque où la perte de validation est la "
-            "plus basse.",
+            "ajoutez du dropout ou une pénalité sur les poids, et arrêtez dès que la perte de validation ne baisse "
+            "plus (EarlyStopping avec restore_best_weights).",
         ),
     },
     "EO702": {
@@ -93,15 +93,15 @@ TEXTS: Mapping[str, Mapping[str, Words]] = {
             title="Training cut short, or learning rate too low",
             seen="The loss was still falling when the training ended: from {before:number} after epoch {epoch:count} "
             "to {last:number} after epoch {epochs:count}, which is {share:percent0} of the whole fall.",
-            fix="Train for more epochs, until the validation loss no longer falls; if it falls slowly from the start, "
-            "raise the learning rate too.",
+            fix="Train for more epochs, until the loss on samples held out no longer falls; if it falls slowly "
+            "from the start, raise the learning rate too.",
         ),
         "fr": Words(
             title="Entraînement arrêté trop tôt, ou taux d'apprentissage trop faible",
             seen="La perte baissait encore à la fin de l'entraînement : de {before:number} après l'époque "
             "{epoch:count} à {last:number} après l'époque {epochs:count}, soit {share:percent0} de toute la baisse.",
-            fix="Entraînez pendant plus d'époques, jusqu'à ce que la perte de validation ne baisse plus ; si elle "
-            "baisse lentement dès le début, augmentez aussi le taux d'apprentissage.",
+            fix="Entraînez pendant plus d'époques, jusqu'à ce que la perte ne baisse plus sur des données mises de "
+            "côté ; si elle baisse lentement dès le début, augmentez aussi le taux d'apprentissage.",
         ),
     },
     "EO707": {

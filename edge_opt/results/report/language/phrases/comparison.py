@@ -138,13 +138,18 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     ),
     "robust_change": ("mean accuracy under disturbance {change}", "précision moyenne sous perturbation {change}"),
     "remaining": (
-        "{problems:n problem|problems} of the model itself {problems:form remains|remain}, which optimising does not "
-        "mend; what to do comes first below.",
-        "{problems:n problème|problèmes} du modèle lui-même {problems:form demeure|demeurent}, que l'optimisation ne "
-        "corrige pas ; les remèdes viennent en premier ci-dessous.",
+        "{problems:n problem|problems} {problems:form remains|remain} that optimising does not mend; what to do comes "
+        "first below.",
+        "{problems:n problème demeure|problèmes demeurent}, que l'optimisation ne corrige pas ; les remèdes viennent "
+        "en premier ci-dessous.",
     ),
     "recommendations": ("Recommendations:", "Recommandations :"),
     "recommend": ("{title}: {fix}", "{title} : {fix}"),
+    "fixes_above": (
+        "What to do about the {others:n other symptom|other symptoms} stands above, beside the evidence.",
+        "Pour {others:form l'autre symptôme|les autres symptômes}, ce qu'il y a à faire figure plus haut, à côté des "
+        "preuves ({others:count}).",
+    ),
     "deploy": (
         "Deploy the folder {bundle}, and verify on the device itself that it keeps what is promised here: {command}.",
         "Déployez le dossier {bundle}, et vérifiez sur l'appareil même qu'il tient ce qui est promis ici : {command}.",

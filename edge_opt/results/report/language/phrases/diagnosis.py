@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 PAIRS: Mapping[str, tuple[str, str]] = {
     "severity_and_code": ("({severity:word}, {code})", "({severity:word}, {code})"),
-    "explained_by": ("Probably a consequence of {code}.", "Sans doute une conséquence de {code}."),
+    "explained_by": ("Probably a consequence of {code}.", "Sans doute une conséquence d'{code}."),
     "explained_by_titled": (
         "Probably a consequence of {code}: {title}.",
-        "Sans doute une conséquence de {code} : {title}.",
+        "Sans doute une conséquence d'{code} : {title}.",
     ),
     "fix": ("What to do: {fix}", "Que faire : {fix}"),
     "no_symptom": ("Nothing was found that limits the model.", "Rien n'a été trouvé qui limite le modèle."),
@@ -26,7 +26,7 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "Cette exécution n'a pas cherché ce qui limite le modèle. {command} le fait, et nomme chaque problème avec ses "
         "preuves.",
     ),
-    "not_looked_at": ("Could not be looked at:", "N'ont pas pu être examinés :"),
+    "not_looked_at": ("Also worth knowing:", "À savoir également :"),
     # ── the model as it is ──────────────────────────────────────────────────────────────────────────────────────────
     "diagnosis_title": ("Model diagnosis", "Diagnostic du modèle"),
     "diagnosis_lead": (
@@ -96,10 +96,10 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "{deviation:number}.",
     ),
     "overlap_seen": (
-        "Of {samples:count} looked at of the {later:word} split, {exact:count} also {exact:form lies|lie} in the "
-        "{earlier:word} split, and {near:count} nearly.",
-        "Sur {samples:count} examinés de l'ensemble « {later:word} », {exact:count} {exact:form figure|figurent} "
-        "aussi dans l'ensemble « {earlier:word} », et {near:count} presque.",
+        "Copies from the {earlier:word} split among {samples:count} looked at of the {later:word} split: {exact:count} "
+        "exact, {near:count} near.",
+        "Copies de l'ensemble « {earlier:word} » parmi {samples:count} échantillons examinés de l'ensemble "
+        "« {later:word} » : {exact:n exacte|exactes}, {near:n approchée|approchées}.",
     ),
     "shift_seen": (
         "A classifier tells the splits {first:word} and {second:word} apart with an AUC of {auc:number} (0.5 is "
@@ -108,9 +108,11 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "(p = {p:p} ; le hasard donne un demi).",
     ),
     "doubts_seen": (
-        "{doubtful:n label|labels} of {samples:count} of the {split:word} split are doubtful.",
-        "{doubtful:n étiquette|étiquettes} sur {samples:count} de l'ensemble « {split:word} » "
-        "{doubtful:form est douteuse|sont douteuses}.",
+        "The model firmly contradicts {doubtful:n label|labels} of {samples:count} of the {split:word} split, of which "
+        "about {scattered:count} look wrong at random; the others may well be its own errors.",
+        "Le modèle contredit fermement {doubtful:n étiquette|étiquettes} sur {samples:count} de l'ensemble "
+        "« {split:word} », dont environ {scattered:count} semblent fausses au hasard ; les autres peuvent être ses "
+        "propres erreurs.",
     ),
     "unreadable_seen": (
         "{total:n file|files} listed: {corrupt:count} could not be read, {missing:count} are missing.",
