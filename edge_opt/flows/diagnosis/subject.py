@@ -16,6 +16,7 @@ from edge_opt import registry, stats
 from edge_opt.errors import MissingPackage, ModelError, StepFailed
 from edge_opt.flows.contract import Predict, tried_under
 from edge_opt.flows.prepare import counting, frontend_of
+from edge_opt.flows.workbench import installed
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.inputs.dataset import splits as splitting
@@ -73,9 +74,10 @@ class Subject:
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of model, data, contract and seed: what was finished for the same is not done again."""
+        """A short hash of what answers rest on: what was finished for the same is not done again."""
         sizes = [f"{name}: {len(samples)}" for name, samples in self.parts.items()]
         parts = [self.model.sha256, self.data.sha256, json.dumps(dump(self.contract)), str(self.seed), *sizes]
+        parts.append(json.dumps(installed(), sort_keys=True))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

@@ -145,7 +145,7 @@ def _open(request: Request, run: Run, executor: registry.Executor, watch: Watch)
     samples = list(data.splits.values())[-1]
     try:
         contract, found = contract_of(data, model.inputs[0], samples, ask, run, watch, request.model)
-    except DataError as error:  # nobody knows how to ask the model, and the samples can be looked at as they are
+    except InputError as error:  # nobody knows how to ask the model, and the samples can be looked at as they are
         unasked = _unusable("EO132", "what the model answers to the data", error)
         findings = (unasked, *data.findings, *fits)
         return _Opened(model=model, source=source, data=data, contract=_as_stored(data), findings=findings)

@@ -163,7 +163,7 @@ def rate_too_low(trained: TrainingEvidence) -> Iterator[Symptom]:
     last = max(1, len(curve) // 3)
     yield Symptom(
         code="EO706",
-        severity="problem" if learned < _POOR or promised >= _PROMISING else "warning",
+        severity="problem" if (_knows_accuracy(trained) and learned < _POOR) or promised >= _PROMISING else "warning",
         size=max(promised / 5, (1 - learned) / 2),
         facts={
             "epoch": len(curve) - last,
@@ -266,6 +266,10 @@ def _learned_in(trained: TrainingEvidence) -> float:
     level = _ends(trained.history)[0]
     level = trained.fit.trained if math.isnan(level) and trained.fit else level
     return 0.0 if math.isnan(level) else _learned(level, trained.fit.chance if trained.fit else 0.0)
+
+
+def _knows_accuracy(trained: TrainingEvidence) -> bool:
+    return trained.fit is not None or not math.isnan(_ends(trained.history)[0])
 
 
 def _does_not_move(curve: curves.Curve) -> bool:
