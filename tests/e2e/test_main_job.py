@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -153,3 +154,41 @@ def test_the_report_can_be_printed_again_in_every_format(finished: Finished) -> 
         )
         assert "static_int8" in done.stdout
         assert not done.stderr
+
+
+def test_the_comparison_in_the_report_can_be_computed_again_from_the_run_folder(finished: Finished) -> None:
+    report, folder = finished.report, finished.folder
+    best, baseline = (finished.trial(report[name]) for name in ("best", "baseline"))
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (folder / "rapport.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    table = {row[0]: row for row in rows if len(row) == 4}
+
+    def french(value: float, digits: int) -> str:
+        return f"{value:.{digits}f}".replace(".", ",")
+
+    def mean(scores: list[int]) -> str:
+        return french(100 * float(np.mean(scores)), 2)
+
+    before, after = report["diagnosis"]["behaviour"]["accuracy"], report["certificate"]["accuracy"]
+    for cell, answers in zip(table["Précision"][1:3], (before, after), strict=True):
+        labels = np.asarray(report["diagnosis"]["behaviour"]["labels"])
+        assert answers["scores"] == (np.asarray(answers["predictions"]) == labels).astype(int).tolist()
+        assert cell.startswith(mean(answers["scores"]))
+    for cell, trial in zip(table["Taille du modèle"][1:3], (baseline, best), strict=True):
+        files = (folder / trial["artifact"]["path"]).parent.iterdir()
+        assert cell.startswith(french(sum(file.stat().st_size for file in files) / 1024, 2))
+    for cell, robust in zip(table["Robustesse"][1:3], ("before", "after"), strict=True):
+        conditions = report["quality"][robust]["conditions"]
+        assert len(conditions) == 40
+        assert cell.startswith(mean([float(np.mean(one["scores"])) for one in conditions]))
+    journal = [json.loads(line) for line in (folder / "jobs.jsonl").read_text().splitlines()[1:]]
+    pairs = [
+        one["value"]["blocks"] for one in journal if ", again, process " in one["key"] and best["id"] in one["key"]
+    ]
+    for cell, which in zip(table["Temps d'inférence"][1:3], (0, 1), strict=True):
+        processes = [np.median([np.median(ns) for number, ns in blocks if number == which]) for blocks in pairs]
+        told_us = float(re.match(r"[\d,]+", cell).group().replace(",", "."))  # type: ignore[union-attr]
+        assert told_us == pytest.approx(float(np.median(processes)) / 1000, rel=0.006)
