@@ -64,7 +64,7 @@ def _symptoms(diagnosis: Diagnosis, pen: Pen) -> Iterator[str]:
         yield from _wrapped(words.seen)
         if cause := problems.consequence(symptom, diagnosis, pen):
             yield from _wrapped(cause)
-        yield from _wrapped(pen.text("fix", fix=words.fix))
+        yield from _wrapped(pen.text("fix", fix=pen.language.after_colon(words.fix)))
 
 
 def _wrapped(sentence: str) -> Iterator[str]:

@@ -85,7 +85,7 @@ def fixes(diagnosis: Diagnosis, pen: Pen) -> Iterator[Inlines]:
         words = told(symptom, pen.language)
         if words.fix not in said:
             said.add(words.fix)
-            yield pen.say("recommend", title=Strong(words.title), fix=words.fix)
+            yield pen.say("recommend", title=Strong(words.title), fix=pen.language.after_colon(words.fix))
     if len(chosen) < len(diagnosis.symptoms):
         yield pen.say("fixes_above", others=len(diagnosis.symptoms) - len(chosen))
 

@@ -72,7 +72,7 @@ def _item(symptom: Symptom, diagnosis: Diagnosis, pen: Pen) -> tuple[Paragraph, 
     return (
         Paragraph((Strong(words.title), f" {head}")),
         Paragraph(joined(words.seen, consequence(symptom, diagnosis, pen))),
-        Paragraph(pen.say("fix", fix=words.fix), kind="fix"),
+        Paragraph(pen.say("fix", fix=pen.language.after_colon(words.fix)), kind="fix"),
     )
 
 

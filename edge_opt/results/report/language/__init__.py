@@ -81,6 +81,10 @@ class Language:
             shown.append(self.phrase("more", count=len(names) - most))
         return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {self.conjunction} {shown[-1]}"
 
+    def after_colon(self, sentence: str) -> str:
+        """``sentence`` as it stands behind a colon: in French without its capital."""
+        return sentence[:1].lower() + sentence[1:] if self.code == "fr" else sentence
+
     def _form(self, value: float, forms: str) -> str:
         singular, _, plural = forms.partition("|")
         return self.typeset(singular if self.is_one(float(value)) else plural)
