@@ -60,6 +60,8 @@ PROCESSES = {
     "wave": "time",
     "pair": "pair",
     "profile": "profile",
+    "activity": "call",
+    "contracts": "call",
 }
 CLOCK = "seconds"  # no job: how long the sessions took, written anew after every wave
 
@@ -123,6 +125,10 @@ def count(log: Path) -> Counter[str]:
 
 def _process(key: str) -> str:
     """The kind of process that the job ``key`` took; "none" for what is only noted, as what a wave holds."""
+    if " on selection, " in key:  # the answers to one disturbance
+        return "predict"
+    if key.startswith("answers on "):  # of all splits in one call, of which the test split is noted last
+        return "call" if key.startswith("answers on test ") else "none"
     return "none" if key.startswith("wave after ") else PROCESSES.get(key.split()[0], "none")
 
 
