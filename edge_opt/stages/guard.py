@@ -91,8 +91,8 @@ def enough(samples: int, limit: float, discordance: float = EXPECTED_DISCORDANCE
             level="warning",
             message=f"{units.format_count(samples)} samples cannot show {shown}: even if no answer changed, the drop "
             f"could be up to {units.format_pp(widest)}",
-            hint=f"the baseline will be handed over: bring at least {_about(_fewest(limit))} labelled samples to certify "
-            "on (without a validation split, a third of the test split selects), or allow more with --max-drop",
+            hint=f"the baseline will be handed over: bring at least {_about(_fewest(limit))} labelled samples to "
+            "certify on (without a validation split, a third of the test split selects), or allow more with --max-drop",
         )
     needed = stats.samples_needed(limit, max(discordance, limit))
     if samples >= needed:
