@@ -14,6 +14,7 @@
     │   └── OutOfMemory     … used more than its limit
     ├── DeviceBusy          another edge-opt has been measuring there for too long
     └── RunError            the run folder: no room left, written by another version, not a run
+        └── AnotherRequest  … begun for something else than what is asked now
 """
 
 from __future__ import annotations
@@ -97,3 +98,7 @@ class DeviceBusy(EdgeOptError):
 
 class RunError(EdgeOptError):
     """The run folder cannot be written or read."""
+
+
+class AnotherRequest(RunError):
+    """The run folder was begun for something else than what is asked now."""

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from edge_opt.errors import RunError
+from edge_opt.errors import AnotherRequest, RunError
 from edge_opt.store.nouns import dump, parse
 
 SCHEMA_VERSION = 1
@@ -102,7 +102,7 @@ class Run:
         wanted = dump(request)
         changed = sorted(name for name in {*asked, *wanted} if asked.get(name) != wanted.get(name))
         if jobs and changed:
-            raise RunError(
+            raise AnotherRequest(
                 f"'{self.folder}' was begun with another {', '.join(changed)}",
                 "give the same again, or another -o for a new run",
             )

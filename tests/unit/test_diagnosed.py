@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_opt.errors import ModelError, StepFailed
-from edge_opt.flows import pipeline, traded
+from edge_opt.errors import ModelError, RunError, StepFailed
+from edge_opt.flows import api, pipeline, traded
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes, targets
 from edge_opt.results.report import reasons
@@ -202,3 +202,12 @@ def test_data_without_labels_are_looked_at_as_far_as_they_go(tmp_path: Path, mon
     assert report.diagnosis.data is not None
     assert report.diagnosis.behaviour is None
     assert report.after is None
+
+
+def test_a_diagnosis_does_not_go_into_the_run_of_another_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, monkeypatch, diagnose=False)
+    with pytest.raises(RunError, match="holds a run of another command"):
+        api.diagnose(tmp_path / "model.fake", tmp_path / "data.npz", output=tmp_path / "run")
+    assert (tmp_path / "run" / "report.json").exists()

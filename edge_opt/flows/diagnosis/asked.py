@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
-from edge_opt.errors import RunError
+from edge_opt.errors import AnotherRequest, RunError
 from edge_opt.flows.asked import device, executor, silent
 from edge_opt.flows.diagnosis.confusions import draw_confusions
 from edge_opt.flows.diagnosis.whole import Diagnosed, Request
@@ -50,9 +50,7 @@ def _opened(output: str | Path | None) -> AbstractContextManager[Run | None]:
         return nullcontext()
     try:
         return Run.start(Path(output), {"command": "diagnose"}, resume=True)
-    except RunError as error:
-        if "begun with another" not in error.message:
-            raise
+    except AnotherRequest as error:  # its list of options would be that of the other command
         raise RunError(f"'{output}' holds a run of another command", "give another -o") from error
 
 

@@ -162,4 +162,4 @@ def _robustness(
 def _affordable(subject: Subject, latency_ns: float | None) -> int:
     """How many samples can be disturbed in the time that there is."""
     scale = cost.Scale(model=subject.model, selection=0, certification=0, rounds=0, float_ns=latency_ns)
-    return max(_LEAST, int(_ROBUSTNESS_S / (cost.disturbing_one_s(scale) / 2)))
+    return max(_LEAST, int(_ROBUSTNESS_S / cost.disturbing_one_s(scale)))

@@ -19,6 +19,7 @@ _PUBLISH_S = 5.0  # the report with its picture, and the bundle
 _LEAST_FACTOR = 0.5
 # Disturbing samples to compare robustness: so many conditions, of two artifacts, in so many seconds at most
 _CONDITIONS = 40
+_COMPARED = 2  # artifacts
 _DISTURBING_S: Mapping[Effort, float] = {"quick": 20.0, "standard": 60.0, "thorough": 180.0}
 _DISTURBING_SHARE = 0.15  # of a time limit
 _DISTURB_S, _DISTURB_VALUE_S = 5e-5, 2e-8  # for one sample, and for each of its values
@@ -72,13 +73,13 @@ def reserve(scale: Scale) -> float:
 def disturbed(scale: Scale, effort: Effort, limit_s: float | None = None) -> int:
     """How many samples of the selection are disturbed to compare two artifacts; 0 where so few would say nothing."""
     seconds = min(_DISTURBING_S[effort], _DISTURBING_SHARE * limit_s if limit_s is not None else math.inf)
-    count = min(scale.selection, int(seconds / disturbing_one_s(scale)))
+    count = min(scale.selection, int(seconds / (_COMPARED * disturbing_one_s(scale))))
     return count if count >= min(scale.selection, _FEWEST_DISTURBED) else 0
 
 
 def disturbing_s(scale: Scale, effort: Effort, limit_s: float | None = None) -> float:
     """The seconds that comparing the robustness of two artifacts takes."""
-    return disturbed(scale, effort, limit_s) * disturbing_one_s(scale)
+    return disturbed(scale, effort, limit_s) * _COMPARED * disturbing_one_s(scale)
 
 
 def diagnosis_s(scale: Scale) -> float:
@@ -87,9 +88,9 @@ def diagnosis_s(scale: Scale) -> float:
 
 
 def disturbing_one_s(scale: Scale) -> float:
-    """The seconds that one sample takes under all conditions, for two artifacts."""
+    """The seconds that one sample takes under all conditions, answered by one artifact."""
     values = math.prod(size or 1 for size in scale.model.inputs[0].shape)
-    return 2 * _CONDITIONS * (scale.float_s + _DISTURB_S + values * _DISTURB_VALUE_S)
+    return _CONDITIONS * (scale.float_s + _DISTURB_S + values * _DISTURB_VALUE_S)
 
 
 def factors(spent: Mapping[str, tuple[float, int]], tried: Sequence[Candidate], scale: Scale) -> dict[str, float]:
