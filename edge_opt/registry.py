@@ -17,9 +17,9 @@ from typing import Any, Literal, Protocol
 from numpy.typing import NDArray
 
 from edge_opt.errors import UnknownName
-from edge_opt.types import LayerError, Model, Quantization, Source, SourceKind
+from edge_opt.types import Change, Context, LayerError, Model, Quantization, Source, SourceKind
 
-Kind = Literal["frontends", "exporters", "runtimes", "devices", "executors"]
+Kind = Literal["frontends", "passes", "exporters", "runtimes", "devices", "executors"]
 Array = NDArray[Any]
 
 TABLES: Mapping[Kind, Mapping[str, str]] = {
@@ -28,6 +28,11 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
         "saved_model": "edge_opt.frontends.saved_model:frontend",
         "tflite": "edge_opt.frontends.tflite:frontend",
         "onnx": "edge_opt.frontends.onnx:frontend",
+    },
+    "passes": {
+        "slim": "edge_opt.passes.slim:slim",
+        "strided": "edge_opt.passes.strided:strided",
+        "shallow": "edge_opt.passes.shallow:shallow",
     },
     "exporters": {
         "tflite": "edge_opt.exporters.tflite:exporter",
@@ -54,7 +59,8 @@ class Frontend(Protocol):
 
     ``accepts`` looks at names and first bytes only; the other two load the framework and run in a process of their own.
     One that can look inside has ``activity(path, inputs, allow_code) -> tuple[Activity, ...]`` too, run likewise: how
-    many channels of each layer never answer. Without it a diagnosis says nothing of dead channels.
+    many channels of each layer never answer. Without it a diagnosis says nothing of dead channels. One whose models can
+    be changed has ``network(path, allow_code) -> Any``: the Keras 3 model that passes start from. Raises ModelError.
     """
 
     source: SourceKind  # of what :meth:`prepare` writes
@@ -70,6 +76,28 @@ class Frontend(Protocol):
 
     def predict(self, path: Path, inputs: Array, allow_code: bool) -> Array:
         """What the framework itself answers, ``(n, classes)`` float32, for ``inputs`` ``(n, …)`` float32."""
+
+
+class Pass(Protocol):
+    """A Keras 3 network → one with less to compute, taught by the original until it answers as well.
+
+    The first two only look at the word; the other runs in a process of its own, and goes on from its checkpoints where
+    an earlier one was killed.
+    """
+
+    EXAMPLES: tuple[str, ...]  # words that it accepts, as ("slim50", "slim@2x")
+
+    def accepts(self, word: str) -> bool:
+        """Whether ``word``, one of those before the last ``+`` of a recipe, asks for this pass."""
+
+    def says(self, word: str) -> str:
+        """What the pass does when it is asked for by ``word``, as a clause: "half of the channels removed"."""
+
+    def apply(self, word: str, net: Any, teacher: Any, context: Context) -> tuple[Any, Change]:
+        """The new network, and what was done. ``net`` comes of the passes before, ``teacher`` is the original.
+
+        Neither is changed. Raises InputError where the network has nothing that this pass could take.
+        """
 
 
 class Exporter(Protocol):
