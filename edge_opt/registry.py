@@ -86,6 +86,7 @@ class Pass(Protocol):
     """
 
     EXAMPLES: tuple[str, ...]  # words that it accepts, as ("slim50", "slim@2x")
+    PRICED: bool  # whether it looks at the times of the layers on the target, which take a while to measure
 
     def accepts(self, word: str) -> bool:
         """Whether ``word``, one of those before the last ``+`` of a recipe, asks for this pass."""

@@ -97,6 +97,25 @@ class KerasFrontend:
         with freeze.wrapped(f"'{path.name}' cannot be looked into", "the rest of the diagnosis needs no look inside"):
             return activity.observe(model, np.asarray(inputs, source.dtype))
 
+    def network(self, path: Path, allow_code: bool) -> Any:
+        """The Keras 3 model that passes start from; one of Keras 2 is read by Keras 3, and proven to answer the same.
+
+        Raises ModelError where Keras 3 cannot read it, or makes something else of it.
+        """
+        framework, model = _load(path, allow_code)
+        if framework == "keras":
+            return model
+        _, again = _load(path, allow_code, only="keras")
+        source, _ = _specification(path, model)
+        for inputs in freeze.random_inputs(source):
+            given = inputs.astype(source.dtype)
+            if not freeze.equal(np.asarray(again(given, training=False)), np.asarray(model(given, training=False))):
+                raise ModelError(
+                    f"'{path.name}' was saved by Keras 2, and Keras 3 reads another network from it",
+                    "leave passes out of the recipe; or train it with Keras 3, and give that model",
+                )
+        return again
+
 
 def _specification(path: Path, model: Any) -> tuple[TensorSpec, TensorSpec]:
     if not getattr(model, "inputs", None):
@@ -124,8 +143,13 @@ def _dtype(tensor: Any) -> str:
 # ── from a file to a model ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _load(path: Path, allow_code: bool) -> tuple[Literal["keras", "tf_keras"], Any]:
-    """The framework that loaded the model at ``path``, and the model, not compiled. Raises ModelError."""
+def _load(
+    path: Path, allow_code: bool, only: Literal["keras", "tf_keras"] | None = None
+) -> tuple[Literal["keras", "tf_keras"], Any]:
+    """The framework that loaded the model at ``path``, and the model, not compiled. Raises ModelError.
+
+    ``only`` one framework is tried where that is given, else the other one too.
+    """
     if path.suffix.lower() in _REFUSED:
         told, hint = _REFUSED[path.suffix.lower()]
         raise ModelError(f"'{path.name}' {told}", hint)
@@ -144,7 +168,9 @@ def _load(path: Path, allow_code: bool) -> tuple[Literal["keras", "tf_keras"], A
     orders: tuple[Literal["keras", "tf_keras"], ...] = (
         ("tf_keras", "keras") if saved.is_keras_2 else ("keras", "tf_keras")
     )
-    if "hard_sigmoid" in str(config):
+    if only:
+        orders = (only,)
+    elif "hard_sigmoid" in str(config):
         orders = orders[:1]  # the other Keras has another function of that name, and would be wrong without a word
     errors: list[Exception] = []
     with _under_its_suffix(path, saved) as file:

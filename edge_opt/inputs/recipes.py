@@ -1,11 +1,17 @@
-"""The ways to make a model smaller or faster, by name; a TOML file adds one (``--recipe FILE``)."""
+"""The ways to make a model smaller or faster, by name; a TOML file adds one (``--recipe FILE``).
+
+A recipe ends with how numbers are stored and computed; passes, which change the network before that, stand in front of
+it, in the order in which they are done: ``strided+slim50+static_int8``. Without an ending, it is ``float32``.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from edge_opt import registry
 from edge_opt.errors import InputError, UnknownName
 from edge_opt.inputs import fields
 from edge_opt.types import Quantization, Recipe
@@ -49,6 +55,7 @@ RECIPES: tuple[Recipe, ...] = (
     ),
 )
 
+_JOINT = "+"
 _KEYS = ("name", "description", "quantization")
 _LAYERS = ("keep_float", "wide")
 _BITS = {"weight_bits": (2, 4, 8, 16, 32), "activation_bits": (8, 16, 32)}
@@ -60,16 +67,56 @@ def names() -> tuple[str, ...]:
 
 
 def load(name_or_file: str) -> Recipe:
-    """The built-in recipe of that name, or the one that the ``.toml`` file describes.
+    """The recipe of that name, or the one that the ``.toml`` file describes; passes may stand before either.
 
-    Raises UnknownName for no such recipe, InputError for a file that does not describe one.
+    Raises UnknownName for no such recipe or pass, InputError for a file that does not describe one.
     """
+    *words, last = name_or_file.split(_JOINT)
+    if _pass_of(last):
+        words, last = [*words, last], RECIPES[0].name
+    for word in words:
+        if not _pass_of(word):
+            raise UnknownName.among("pass", word, _examples())
+    return with_passes(_plain(last), tuple(words))
+
+
+def with_passes(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
+    """``recipe`` after the passes that ``words`` ask for."""
+    if not words:
+        return recipe
+    said = "; ".join(says(word) for word in words)
+    return replace(
+        recipe,
+        name=_JOINT.join((*words, recipe.name)),
+        description=f"{said[:1].upper()}{said[1:]}; then {recipe.name}.",
+        passes=words,
+    )
+
+
+def says(word: str) -> str:
+    """What the pass that ``word`` asks for does, as a clause. Raises UnknownName where there is none."""
+    found = _pass_of(word)
+    if found is None:
+        raise UnknownName.among("pass", word, _examples())
+    return found.says(word)
+
+
+def _pass_of(word: str) -> registry.Pass | None:
+    every: list[registry.Pass] = [registry.load("passes", name) for name in registry.names("passes")]
+    return next((one for one in every if one.accepts(word)), None)
+
+
+def _examples() -> tuple[str, ...]:
+    return tuple(word for name in registry.names("passes") for word in registry.load("passes", name).EXAMPLES)
+
+
+def _plain(name_or_file: str) -> Recipe:
     for recipe in RECIPES:
         if recipe.name == name_or_file:
             return recipe
     if name_or_file.endswith(".toml"):
         return _from_file(Path(name_or_file))
-    raise UnknownName.among("recipe", name_or_file, names())
+    raise UnknownName.among("recipe", name_or_file, (*names(), *_examples()))
 
 
 def _from_file(path: Path) -> Recipe:

@@ -13,7 +13,7 @@ from edge_opt.inputs.embedded import shared_path
 from edge_opt.types import Budget, Target
 from edge_opt.units import parse_bytes, parse_duration_ns, parse_fraction
 
-_KEYS = ("description", "device", "formats", "runtimes", "threads", "isa", "isa_absent", "ram", "budget")
+_KEYS = ("description", "device", "formats", "runtimes", "threads", "isa", "isa_absent", "ram", "channels_multiple", "budget")
 _BUDGET = ("max_drop", "max_latency", "max_size", "max_memory")
 
 
@@ -65,6 +65,7 @@ def _from_file(path: Path) -> Target:
         isa=_isa(document, "isa"),
         isa_absent=_isa(document, "isa_absent"),
         ram_bytes=document.quantity("ram", parse_bytes, "8GB"),
+        channels_multiple=document.integer("channels_multiple", 8, (1, 2, 4, 8, 16, 32, 64)),
         budget=_budget(document.sub("budget")),
     )
 

@@ -113,20 +113,21 @@ def verify(path: Path, saved_model: Path, reference: Callable[[NDArray[Any]], An
                 f"'{path.name}' answers with NaN or infinite values",
                 "its weights have probably diverged: look at the loss of its training",
             )
-        if not all(_equal(answer, expected) for answer in again):
+        if not all(equal(answer, expected) for answer in again):
             raise ModelError(
                 f"'{path.name}' draws random numbers when it predicts: one input has several answers",
                 "leave augmentation and dropout out of it; where Keras 3 exported it, give the .keras file instead",
             )
         (answer,) = loaded.signatures[SIGNATURE](**{keyword: tf.constant(inputs)}).values()
-        if not _equal(answer.numpy(), expected):
+        if not equal(answer.numpy(), expected):
             raise ModelError(
                 f"the SavedModel of '{path.name}' answers differently from the model itself",
                 "leave out layers that behave differently from call to call, and save the model again",
             )
 
 
-def _equal(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+def equal(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+    """Whether two answers are the same but for the order in which floats were added."""
     limit = _TOLERANCE * max(1.0, float(np.abs(expected).max()))
     return found.shape == expected.shape and float(np.abs(found - expected).max()) <= limit
 

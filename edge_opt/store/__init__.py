@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from edge_opt.store.cache import Cache, cache_folder
-from edge_opt.store.folder import (
-    SCHEMA_VERSION,
-    Run,
-    Stored,
-    clear,
-    measure,
-    measure_files,
-    read_json,
-    room,
-    write_whole,
-)
+from edge_opt.store.cache import Cache, cache_folder, code, content
+from edge_opt.store.files import measure, measure_files, read_json, room, write_whole
+from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear
 from edge_opt.store.nouns import dump, parse, parse_answer
 
 __all__ = [
@@ -23,6 +14,8 @@ __all__ = [
     "Stored",
     "cache_folder",
     "clear",
+    "code",
+    "content",
     "dump",
     "measure",
     "measure_files",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_opt.errors import InputError
-from edge_opt.store.folder import measure
+from edge_opt.store.files import measure
 from edge_opt.store.nouns import dump
 from edge_opt.types import Finding
 
@@ -172,6 +173,20 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
     shared = environment.get("XDG_CACHE_HOME", "")
     root = Path(shared) if Path(shared).is_absolute() else Path(environment.get("HOME") or "~").expanduser() / ".cache"
     return root / "edge-opt" / "artifacts" if root.is_absolute() else None
+
+
+@functools.cache
+def code(*parts: str) -> dict[str, str]:
+    """The hash of every module in these parts of edge-opt: a checkout changes more often than its version does."""
+    folder = Path(__file__).resolve().parent.parent
+    paths = [path for part in parts for path in sorted((folder / part).rglob("*.py"))]
+    return {path.relative_to(folder).as_posix(): content(path) for path in paths}
+
+
+def content(path: Path) -> str:
+    """The hash of the file at ``path``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(entry: Path, why: str) -> Finding:

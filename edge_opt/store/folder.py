@@ -4,7 +4,8 @@
 
     runs/NAME/
       jobs.jsonl            what was asked, then every finished job, one line each, appended as it ends
-      artifacts/3f9a…/      the files of one artifact, in a folder named by their hash
+      artifacts/3f9a…/      the files of one artifact, or of a network that passes made, in a folder named by their hash
+      training/             how far the training of such a network is; gone when the run has ended well
       report.json           the Report, once there is one
       scratch/              arrays and intermediate models; gone when the run has ended well
 
@@ -14,28 +15,23 @@ journal is locked while a run is open, so that two cannot write to one folder.
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import hashlib
 import json
 import logging
 import os
 import shutil
 import weakref
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from edge_opt.errors import AnotherRequest, RunError
+from edge_opt.store.files import OTHER_FOLDER, measure, room, write_whole
 from edge_opt.store.nouns import dump, parse
 
 SCHEMA_VERSION = 1
 _JOURNAL = "jobs.jsonl"
-_CHUNK_BYTES = 1 << 20
-_OTHER_FOLDER = "free some space, or give another folder"
 _GO_ON = "free some space, then go on with --resume: nothing finished is lost"
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,7 +72,7 @@ class Run:
         Raises RunError where the folder already holds a run, one that was asked for something else, or one that another
         process is working on.
         """
-        no_room = _OTHER_FOLDER if resume is None else _GO_ON
+        no_room = OTHER_FOLDER if resume is None else _GO_ON
         with room(folder, no_room):
             if folder.exists() and not (folder / _JOURNAL).exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise RunError(f"'{folder}' exists and is no run folder", "give another -o")
@@ -157,6 +153,12 @@ class Run:
             (self.folder / "scratch").mkdir(exist_ok=True)
         return self.folder / "scratch" / name
 
+    def training(self, name: str) -> Path:
+        """The folder of that name for checkpoints, which a kill leaves; it goes when the run ends well."""
+        with room(self.folder, self._no_room):
+            (self.folder / "training" / name).mkdir(parents=True, exist_ok=True)
+        return self.folder / "training" / name
+
     def adopt(self, built: Path) -> Stored:
         """Move the files of the folder ``built`` to ``artifacts/<hash>``; the same content is kept once."""
         sha256, size_bytes, compressed_bytes = measure(built)
@@ -176,7 +178,8 @@ class Run:
 
     def close(self) -> None:
         """Remove what only the work needed, and let others open the folder."""
-        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+        for name in ("scratch", "training"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
         self.release()
 
     def _append(self, line: Any) -> None:
@@ -237,63 +240,7 @@ def _sweep(folder: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what a run wrote to ``folder`` beside its journal, and nothing else that lies there."""
-    for name in ("answers", "artifacts", "scratch", "bundle", "pictures"):
+    for name in ("answers", "artifacts", "scratch", "training", "bundle", "pictures"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in ("report.json", "report.md", "report.html", "rapport.md", "rapport.html"):
         (folder / name).unlink(missing_ok=True)
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """``path``, now a file of that text: whole, or as it was before."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-    return path
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises RunError where there is none, or where it is cut short."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(
-            f"'{path}' cannot be read: {error.strerror}", "give the folder that 'edge-opt optimize' wrote"
-        ) from error
-    except ValueError as error:
-        raise RunError(f"'{path}' is not valid JSON: {error}", "run 'edge-opt optimize' again") from error
-
-
-def measure(folder: Path) -> tuple[str, int, int]:
-    """SHA-256 over names and contents of the files below ``folder``, their bytes, and their bytes after gzip."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return measure_files({path.relative_to(folder).as_posix(): path for path in paths})
-
-
-def measure_files(files: Mapping[str, Path]) -> tuple[str, int, int]:
-    """The same for files that would bear those names in a folder, in the order of the names."""
-    digest, size_bytes, compressed_bytes = hashlib.sha256(), 0, 0
-    for name, path in files.items():
-        squeeze = zlib.compressobj(level=6, wbits=31)
-        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-                size_bytes += len(chunk)
-                compressed_bytes += len(squeeze.compress(chunk))
-        compressed_bytes += len(squeeze.flush())
-    return digest.hexdigest(), size_bytes, compressed_bytes
-
-
-@contextmanager
-def room(folder: Path, hint: str = _OTHER_FOLDER) -> Iterator[None]:
-    """Turn a full disk, or a folder that may not be written, into one sentence; ``hint`` is for the former."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(f"no room is left on the disk of '{folder}'", hint) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
-            raise RunError(
-                f"'{folder}' cannot be written: {error.strerror}", "give another folder, or the right to write there"
-            ) from error
-        raise

@@ -1,0 +1,1 @@
+"""Float network → float network with less to compute, one file a pass."""
