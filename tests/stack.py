@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_opt.errors import MissingPackage, StepFailed
 from edge_opt.flows.choose import Choice
 from edge_opt.flows.diagnosis.of_run import Looked
 from edge_opt.types import Layer, LayerError, Model, Quantization, Source, SourceKind, TensorSpec
+from tests import fake_passes
 from tests.fakes import FakeArtifact, truth
 
 CLASSES, SIDE = 3, 8
@@ -56,25 +58,34 @@ class FakeFrontend:
     source: SourceKind = "saved_model"
 
     def accepts(self, path: Path) -> bool:
-        return path.suffix == ".fake"
+        return path.suffix in (".fake", ".keras")
 
     def prepare(self, path: Path, out: Path, allow_code: bool) -> tuple[Model, Source]:
         out.mkdir(exist_ok=True)
+        name = "+".join(fake_passes.read(path).words)
+        (out / "passes").write_text(name, encoding="utf-8")
         model = Model(
             path=path,
             framework="keras",
             inputs=(INPUT,),
             outputs=(OUTPUT,),
             layers=(Layer(name="dense", kind="Dense", parameters=195),),
-            parameters=195,
-            macs=192,
+            parameters=195 if not name else 97,
+            macs=192 if not name else 96,
             size_bytes=path.stat().st_size,
-            sha256="ab" * 32,
+            sha256="ab" * 32 if not name else hashlib.sha256(name.encode()).hexdigest(),
         )
         return model, Source(kind=self.source, path=out)
 
     def predict(self, path: Path, inputs: NDArray[Any], allow_code: bool) -> NDArray[np.float32]:
         return truth(np.asarray(inputs), CLASSES)
+
+
+class ChangeableFrontend(FakeFrontend):
+    """One whose models passes can change."""
+
+    def network(self, path: Path, allow_code: bool) -> fake_passes.FakeNet:
+        return fake_passes.read(path)
 
 
 class FakeExporter:
@@ -99,7 +110,9 @@ class FakeExporter:
             raise MissingPackage.of(self.format, self.format, "this export")
         if mode in self.broken:
             raise StepFailed(f"the converter does not know {mode}")
-        path = self.behaviour.get(mode, self.behaviour["static"]).write(out / f"model.{self.format}")
+        passes = (source.path / "passes").read_text(encoding="utf-8") if source.path.exists() else ""
+        how = self.behaviour.get(passes) or self.behaviour.get(mode, self.behaviour["static"])
+        path = how.write(out / f"model.{self.format}")
         (out / "weights.bin").write_bytes(bytes(SIZES.get(mode, SIZES["static"])))
         return path
 
@@ -115,7 +128,7 @@ def data_set(folder: Path, samples: int = 2000) -> Path:
     """An ``.npz`` with a validation and a test split; sample by sample the labelled third is the brightest."""
     rng = np.random.default_rng(0)
     arrays: dict[str, NDArray[Any]] = {}
-    for split, count in (("train", 30), ("val", samples // 2), ("test", samples)):
+    for split, count in (("train", 300), ("val", samples // 2), ("test", samples)):
         labels = np.arange(count) % CLASSES
         pixels = rng.integers(0, 100, (count, SIDE * SIDE), dtype=np.uint8)
         for i, part in enumerate(np.array_split(np.arange(SIDE * SIDE), CLASSES)):
@@ -139,8 +152,11 @@ def installed(
     broken: dict[str, tuple[str, ...]] | None = None,
     missing: tuple[str, ...] = (),
     whole: bool = False,
+    passes: fake_passes.FakePass | None = None,
 ) -> None:
-    """Put the fake frontend and exporters into the registry.
+    """Put the fake frontend and exporters into the registry, and the ``passes`` where some are to change the model.
+
+    An artifact of a network that passes made behaves as ``behaviour`` has it under their names, "strided+slim50".
 
     Pictures are not drawn; unless the ``whole`` job is wanted, no sample is disturbed either, and nothing diagnosed.
     """
@@ -154,7 +170,10 @@ def installed(
     monkeypatch.setattr("edge_opt.stats.RESAMPLES", 1000)  # the intervals need not be fine here
     how = {**BEHAVIOUR, **(behaviour or {})}
     real = _REAL  # not the one of now, which may be ours
-    fakes = {("frontends", "keras"): FakeFrontend()} | {
+    fakes: dict[tuple[str, str], Any] = {
+        ("frontends", "keras"): ChangeableFrontend() if passes else FakeFrontend(),
+        **({("passes", name): passes for name in registry.names("passes")} if passes else {}),
+    } | {
         ("exporters", name): FakeExporter(name, how, (broken or {}).get(name, ()), name in missing)
         for name in registry.names("exporters")
     }

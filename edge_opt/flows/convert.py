@@ -61,6 +61,7 @@ def make_artifacts(
             f"the recipe '{static}' needs samples to calibrate on",
             "give the data set with -d, or another recipe with -r",
         )
+    _no_passes(recipes)
     frontend = frontend_of(model_path)
     plan.check(recipes, target, frontend.source)
     candidates = _exports(recipes, target, frontend.source)
@@ -76,7 +77,7 @@ def make_artifacts(
         calibration, findings = _calibration(model, data_path, run, executor, seed, allow_code, watch)
     kept = Cache(cache, watch) if cache else None
     start = Start(model=model, source=source, calibration=calibration, origin=origin(source, allow_code), cache=kept)
-    begun = begin(candidates, start, run, executor)
+    begun = begin(candidates, {(): start}, run, executor)
     made: list[Artifact] = []
     failures: list[Failure] = []
     for done, (one, export) in enumerate(zip(candidates, begun, strict=True)):
@@ -92,6 +93,16 @@ def make_artifacts(
         failures=tuple(failures),
         findings=(*findings, *plan.absent(target)),
     )
+
+
+def _no_passes(recipes: Sequence[Recipe]) -> None:
+    """Raise InputError for a recipe that trains: that wants to be watched, judged and resumed."""
+    for one in recipes:
+        if one.passes:
+            raise InputError(
+                f"the recipe '{one.name}' trains the network again, which 'edge-opt convert' does not do",
+                f"edge-opt optimize MODEL -d DATA -r {one.name}",
+            )
 
 
 def _noise(model: Model, run: Run, seed: int) -> Path:

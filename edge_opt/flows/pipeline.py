@@ -17,6 +17,7 @@ from edge_opt.flows.overflow import refuse
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.planning import next_wave
 from edge_opt.flows.present import audit, findings, publish, versions
+from edge_opt.flows.reshape import nets, reshape
 from edge_opt.flows.trials import Failures, assess, judge, make, measure
 from edge_opt.flows.workbench import Request, Workbench, open_workbench
 from edge_opt.stages import pareto
@@ -43,12 +44,13 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
     trials: tuple[Trial, ...] = ()
     failures: Failures = ()
     while (wave := next_wave(bench, trials, failures, pace)).candidates:
-        artifacts, unmade = make(bench, wave.candidates)
+        starts, unshaped = reshape(bench, wave.candidates, wave.training_s)
+        artifacts, unmade = make(bench, wave.candidates, starts)
         artifacts, refused = refuse(bench, wave.candidates, artifacts)
         accuracies, unanswering = assess(bench, wave.candidates, artifacts)
         timings, untimed = measure(bench, wave.candidates, artifacts, accuracies, trials, failures)
         trials += judge(bench, wave.candidates, artifacts, accuracies, timings, trials)
-        failures += (*unmade, *refused, *unanswering, *untimed)
+        failures += (*unshaped, *unmade, *refused, *unanswering, *untimed)
         bench.run.append("seconds", earlier_s + pace.elapsed_s)
 
     choice = choose(bench, trials)
@@ -84,6 +86,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         seconds=earlier_s + pace.elapsed_s,
         effort=request.effort,
         skipped=wave.skipped,
+        nets=nets(bench),
         profile=profile,
         diagnosis=looked.diagnosis,
         after=looked.after,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_opt.flows import slimming
 from edge_opt.flows.climbing import rungs
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.workbench import Workbench
@@ -24,6 +25,7 @@ class Wave:
     candidates: tuple[Candidate, ...]
     skipped: tuple[Skipped, ...]
     findings: tuple[Finding, ...]
+    training_s: float | None = None  # for each pass of its recipes; None for as long as it takes
 
 
 def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure], pace: Pace) -> Wave:
@@ -34,6 +36,10 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
     tried = {*(one.id for one in trials), *(one.id for one in failures)}
     climbed = rungs(bench, trials, tried)
     worth, skipped = _worth_it(bench, (*_recipes(bench, trials, failures), *climbed.candidates), trials, failures)
+    left_s = _left_s(bench, trials, pace)
+    smaller = slimming.proposed(bench, trials, failures, left_s) if not worth else slimming.Proposed()
+    worth += smaller.candidates
+    skipped += smaller.skipped
     key = f"wave after {len(tried)} candidates"
     if bench.run.finished(key):
         before = bench.run.known(key, tuple[str, ...])
@@ -46,7 +52,14 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
     if taken:
         _tell(bench, taken, skipped)
     said = knowledge.said(trials, bench.request.target, processor(bench))
-    return Wave(candidates=taken, skipped=skipped, findings=(*climbed.findings, *said))
+    return Wave(
+        candidates=taken,
+        skipped=skipped,
+        findings=(*climbed.findings, *smaller.findings, *said),
+        training_s=bench.run.once(f"training for {key}", float | None, lambda: slimming.training_s(bench, left_s))
+        if any(one.recipe.passes for one in taken)
+        else None,
+    )
 
 
 def processor(bench: Workbench) -> knowledge.Processor:
@@ -87,18 +100,26 @@ def _in_time(
     bench: Workbench, candidates: Sequence[Candidate], trials: Sequence[Trial], pace: Pace
 ) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
     """What of the candidates this wave takes, and those for which the limit leaves no time."""
-    limit_s = bench.request.time_limit_s
-    if limit_s is None or not candidates:
+    left_s = _left_s(bench, trials, pace)
+    if left_s is None or not candidates:
         return tuple(candidates), ()
     scale = _scale(bench, trials, pace)
     prices = {one.id: sum(cost.price(one, scale).values()) for one in candidates}
-    kept_s = cost.reserve(scale) + cost.disturbing_s(scale, bench.request.effort, limit_s)
     time = promise.Time(
-        left=limit_s - pace.elapsed_s - kept_s,
+        left=left_s,
         again=cost.again(scale) if trials else 0.0,
         share=_SHARE if trials else _FIRST_SHARE,
     )
     return promise.in_time(candidates, prices, time, bench.baseline.id)
+
+
+def _left_s(bench: Workbench, trials: Sequence[Trial], pace: Pace) -> float | None:
+    """The seconds left for trying, once what comes after it has its share; None without a limit."""
+    limit_s = bench.request.time_limit_s
+    if limit_s is None:
+        return None
+    scale = _scale(bench, trials, pace)
+    return limit_s - pace.elapsed_s - cost.reserve(scale) - cost.disturbing_s(scale, bench.request.effort, limit_s)
 
 
 def _scale(bench: Workbench, trials: Sequence[Trial], pace: Pace) -> cost.Scale:

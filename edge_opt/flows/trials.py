@@ -15,44 +15,48 @@ from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
 from edge_opt.stages.benchmark import benchmark
 from edge_opt.stages.evaluate import Tally, evaluate
-from edge_opt.stages.optimize import Exported, begin, collect, failure, file_name, load
+from edge_opt.stages.optimize import Exported, Starts, begin, collect, failure, file_name, load
 from edge_opt.types import Accuracy, Artifact, Candidate, Entry, Failure, Measured, NotTimed, Split, Step, Trial
 
 T = TypeVar("T")
 Failures = tuple[Failure, ...]
 
 
-def make(bench: Workbench, candidates: Sequence[Candidate]) -> tuple[dict[str, Artifact], Failures]:
-    """The artifact of each candidate, by id; candidates that run the same file share its export, not its load test."""
-    exports = _exported(bench, candidates)
+def make(bench: Workbench, candidates: Sequence[Candidate], starts: Starts) -> tuple[dict[str, Artifact], Failures]:
+    """The artifact of each candidate, by id; candidates that run the same file share its export, not its load test.
+
+    ``starts`` is what their exports start from, by their passes; a candidate without one is left out.
+    """
+    candidates = [one for one in candidates if one.recipe.passes in starts]
+    exports = _exported(bench, candidates, starts)
     found = {one.id: exports[one.export_id] for one in candidates}
     exported = {id: one for id, one in found.items() if isinstance(one, Exported)}
     unmade = {id: one for id, one in found.items() if isinstance(one, Failure)}
 
     def work(one: Candidate) -> Artifact | Failure:
-        given = bench.given
-        return load(one, exported[one.id], given.model, given.calibration, bench.run, bench.device)
+        start = starts[one.recipe.passes]
+        return load(one, exported[one.id], start.model, start.calibration, bench.run, bench.device)
 
     sound = [one for one in candidates if one.id in exported]
     made, unloaded = _each(bench, "load", sound, lambda one: f"load {one.id}", Artifact | Failure, work)
     return made, _needed(bench, candidates, {**unmade, **unloaded})
 
 
-def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Exported | Failure]:
+def _exported(bench: Workbench, candidates: Sequence[Candidate], starts: Starts) -> dict[str, Exported | Failure]:
     """What became of every export, by its id; several run side by side, each is kept as it ends."""
     run = bench.run
     exports = {one.export_id: one for one in reversed(candidates)}  # of several, in the name of the first
     unmade = [
         one for one in candidates if one is exports[one.export_id] and not run.finished(f"export {one.export_id}")
     ]
-    begun = dict(zip(begin(unmade, bench.start, run, bench.executor), unmade, strict=True))
+    begun = dict(zip(begin(unmade, starts, run, bench.executor), unmade, strict=True))
     missing: dict[str, Failure] = {}
     waiting = [one.export_id for one in begun.values()]
     tell = _teller(bench, "optimize", waiting)
 
     def settle(one: Candidate, future: Future[Path]) -> None:
         try:
-            run.append(f"export {one.export_id}", collect(one, future, bench.start, run))
+            run.append(f"export {one.export_id}", collect(one, future, starts[one.recipe.passes], run))
         except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
             missing[one.export_id] = failure(one, "export", error)
         tell(one.export_id)
@@ -64,7 +68,7 @@ def _exported(bench: Workbench, candidates: Sequence[Candidate]) -> dict[str, Ex
         else:
             settle(begun[future], future)
     for one in cramped:  # alone, it has all the memory there is
-        (alone,) = begin([one], bench.start, run, bench.executor)
+        (alone,) = begin([one], starts, run, bench.executor)
         wait([alone])
         settle(one, alone)
     return {

@@ -72,7 +72,7 @@ def load(name_or_file: str) -> Recipe:
     Raises UnknownName for no such recipe or pass, InputError for a file that does not describe one.
     """
     *words, last = name_or_file.split(_JOINT)
-    if _pass_of(last):
+    if last not in names() and _pass_of(last):
         words, last = [*words, last], RECIPES[0].name
     for word in words:
         if not _pass_of(word):

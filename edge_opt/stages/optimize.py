@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ import numpy as np
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, OutOfMemory, StepFailed
-from edge_opt.store import Cache, Run, Stored, parse_answer, room
+from edge_opt.store import Cache, Run, Stored, code, content, parse_answer, room
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, Source, TensorSpec
 
 
@@ -45,17 +44,21 @@ class Start:
     @functools.cached_property
     def samples_sha256(self) -> str:
         """The hash of the calibration samples."""
-        return _content(self.calibration)
+        return content(self.calibration)
 
 
-def begin(candidates: Sequence[Candidate], start: Start, run: Run, executor: registry.Executor) -> list[Future[Path]]:
+Starts = Mapping[tuple[str, ...], Start]  # by the passes that led there; () is the model that was given
+
+
+def begin(candidates: Sequence[Candidate], starts: Starts, run: Run, executor: registry.Executor) -> list[Future[Path]]:
     """Start the exports, each in a process of its own; a future holds the file that a runtime opens, in scratch.
 
     What the cache holds is there at once, and how many that are is told.
     """
-    begun = [_begin(one, start, run, executor) for one in candidates]
-    if start.cache:
-        start.cache.tell_taken(of=len(begun))
+    begun = [_begin(one, starts[one.recipe.passes], run, executor) for one in candidates]
+    for cache in {start.cache for start in starts.values()}:
+        if cache:
+            cache.tell_taken(of=len(begun))
     return begun
 
 
@@ -83,7 +86,6 @@ def _made_from(candidate: Candidate, start: Start) -> dict[str, Any]:
         "model": start.model.sha256,
         "source": start.source.kind,
         "quantization": candidate.recipe.quantization,
-        "passes": candidate.recipe.passes,
         "format": candidate.format,
         "variant": candidate.variant,
         "calibration": start.samples_sha256 if static else "",
@@ -92,21 +94,10 @@ def _made_from(candidate: Candidate, start: Start) -> dict[str, Any]:
     }
 
 
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@functools.cache
 def _code(format: str) -> dict[str, str]:
-    """The hashes of the modules that convert: a checkout changes more often than its version does."""
+    """The hashes of the modules that convert, of which the exporter may be another package's."""
     exporter = sys.modules[type(registry.load("exporters", format)).__module__]
-    folder = Path(__file__).resolve().parent.parent
-    ours = [path for part in ("exporters", "frontends", "nets") for path in sorted((folder / part).rglob("*.py"))]
-    return {
-        **{path.relative_to(folder).as_posix(): _content(path) for path in ours},
-        "exporter": _content(Path(str(exporter.__file__))),  # which may be another package's
-    }
+    return {**code("exporters", "frontends", "nets"), "exporter": content(Path(str(exporter.__file__)))}
 
 
 def file_name(id: str) -> str:

@@ -87,6 +87,7 @@ class Trained:
     epochs: int
     best_epoch: int
     steps: int
+    samples: int  # of the training split
     seconds: float
     accuracy: float
     teacher_accuracy: float

@@ -71,6 +71,7 @@ class Target:
     isa: tuple[str, ...] = ()  # instruction sets the device must have, as Linux spells them
     isa_absent: tuple[str, ...] = ()  # … and must not have: its kernels would use them, and flatter the latency
     ram_bytes: int | None = None
+    channels_multiple: int = 8  # the widths that its kernels work in: passes leave multiples of it
     budget: Budget = field(default_factory=Budget)
 
 

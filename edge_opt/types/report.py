@@ -10,6 +10,7 @@ from edge_opt.types.accuracy import Accuracy, Status, Verdict
 from edge_opt.types.diagnosis import Behaviour, Diagnosis
 from edge_opt.types.finding import Finding
 from edge_opt.types.model import Contract, Model
+from edge_opt.types.net import Net
 from edge_opt.types.quality import Quality
 from edge_opt.types.recipe import Artifact, Recipe, Target
 from edge_opt.types.timing import Interval, Measured, NotTimed, OperatorProfile
@@ -40,7 +41,7 @@ class Failure:
 
     id: str
     recipe: str
-    stage: Literal["export", "check", "load", "evaluate", "benchmark", "rank"]
+    stage: Literal["reshape", "export", "check", "load", "evaluate", "benchmark", "rank"]
     message: str
     hint: str = ""
 
@@ -137,6 +138,7 @@ class Report:
     seconds: float
     effort: Effort = "standard"
     skipped: tuple[Skipped, ...] = ()
+    nets: tuple[Net, ...] = ()  # what the passes of the recipes made of the model
     profile: OperatorProfile | None = None  # of the best
     diagnosis: Diagnosis | None = None  # of the original, before anything was done to it
     after: Behaviour | None = None  # the best one, looked at as the diagnosis looked at the original

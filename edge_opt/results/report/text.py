@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from edge_opt import units
 from edge_opt.results.report import ladder, tables, words
 from edge_opt.results.report.language import language
 from edge_opt.results.report.symptoms import told
@@ -20,6 +21,7 @@ def text(report: Report) -> str:
         [*wrapped((*_header(report), *constant))],
         [*tables.draw(columns), *tables.legend(report, columns)],
         [*ladder.text(report)],
+        [*_nets(report)],
         [*_broken(report)],
         [*_findings(report)],
         [*_symptoms(report)],
@@ -47,6 +49,17 @@ def wrapped(parts: Iterable[str], width: int = HEADER_WIDTH) -> Iterator[str]:
         else:
             line = f"{line}{SEPARATOR}{part}" if line else part
     yield line
+
+
+def _nets(report: Report) -> Iterator[str]:
+    """The networks that passes made, one line each: the documents have them layer by layer."""
+    for net in report.nets:
+        trained = net.changes[-1].trained
+        taught = f", trained for {sum(one.epochs for one in trained)} epochs in {units.format_seconds(net.seconds)}"
+        yield (
+            f"network {net.name}: {units.format_count(net.parameters)} parameters, "
+            f"{units.format_count(net.macs)} multiply-accumulates{taught if trained else ''}: {net.path.as_posix()}"
+        )
 
 
 def _broken(report: Report) -> Iterator[str]:

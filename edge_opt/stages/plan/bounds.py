@@ -48,6 +48,8 @@ def floor_of(candidate: Candidate, trials: Sequence[Trial], on: Processor) -> Fl
     """The bounds of a candidate that they are known of."""
     if candidate.recipe.follows:
         return _of_an_answer(candidate, trials)
+    if candidate.recipe.passes:  # another network: nothing that was measured bounds it
+        return None
     plain = _trial("float32", candidate, trials)
     if plain is None or not isinstance(plain.measured, Measured):
         return None

@@ -72,14 +72,14 @@ def stores_only(recipe_mode: str, on: Processor) -> bool:
 def without_claims(trials: Sequence[Trial], on: Processor) -> tuple[Trial, ...]:
     """``trials`` with no float16 faster than the float32 it computes as: what rounds show beyond that is noise.
 
-    It is held to the float32 trial of the same format and runtime, as far as there is one.
+    It is held to the float32 trial of the same network, format and runtime, as far as there is one.
     """
-    plain = {
-        (one.artifact.format, one.runtime): one
-        for one in reversed(trials)
-        if one.recipe.quantization.mode == "none" and not one.options
-    }
-    return tuple(_held(one, plain.get((one.artifact.format, one.runtime)), on) for one in trials)
+    plain = {_way(one): one for one in reversed(trials) if one.recipe.quantization.mode == "none" and not one.options}
+    return tuple(_held(one, plain.get(_way(one)), on) for one in trials)
+
+
+def _way(trial: Trial) -> tuple[object, ...]:
+    return trial.recipe.passes, trial.artifact.format, trial.runtime
 
 
 def _held(trial: Trial, plain: Trial | None, on: Processor) -> Trial:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edge_opt.results.report import reasons
-from edge_opt.results.report.document import facts
+from edge_opt.results.report.document import facts, networks
 from edge_opt.results.report.document.blocks import Block, Code, Content, Inlines, Numbered, Paragraph, Strong, joined
 from edge_opt.results.report.document.facts import BeforeAfter
 from edge_opt.results.report.document.skeleton import skeleton
@@ -31,6 +31,7 @@ def solutions(report: Report, pen: Pen) -> Iterator[Block]:
     steps = [*_contract(report, pen), _conversion(found, pen)]
     if not found.unchanged:
         steps += _quantized(found, pen)
+        steps += _reshaped(found, pen)
         steps += _options(found, pen)
     impact = skeleton(pen).impact
     yield Numbered(
@@ -85,7 +86,7 @@ def _contract(report: Report, pen: Pen) -> Iterator[Step]:
 def _conversion(found: BeforeAfter, pen: Pen) -> Step:
     """The float32 conversion in the format of the best, or where that was not tried, the baseline."""
     report, best = found.report, found.best
-    plain = (one for one in report.trials if one.recipe.quantization.mode == "none" and _alike(one, best))
+    plain = (one for one in report.trials if _is_float32(one) and _alike(one, best))
     trial = next(plain, found.baseline)
     framework = pen.word(report.model.framework)
     names = {"format": pen.word(trial.artifact.format), "runtime": pen.word(trial.runtime)}
@@ -104,6 +105,10 @@ def _conversion(found: BeforeAfter, pen: Pen) -> Step:
         what=pen.say("conversion_what", framework=framework, runtime=names["runtime"]),
         impact=impact,
     )
+
+
+def _is_float32(trial: Trial) -> bool:
+    return trial.recipe.quantization.mode == "none" and not trial.recipe.passes
 
 
 def _alike(one: Trial, other: Trial) -> bool:
@@ -125,7 +130,7 @@ def _quantized(found: BeforeAfter, pen: Pen) -> Iterator[Step]:
     if quantization.keep_float or quantization.wide:
         stages.append(quantization)
     for place, stage in enumerate(stages):
-        trial = best if place == len(stages) - 1 else _with(stage, found)
+        trial = best if place == len(stages) - 1 and not best.recipe.passes else _with(stage, found)
         told = _told(stage, found.report, pen) if place == 0 else _added(stage, stages[place - 1], pen)
         if told is None:
             continue
@@ -133,14 +138,33 @@ def _quantized(found: BeforeAfter, pen: Pen) -> Iterator[Step]:
         impact = list(impacts(found, trial, pen)) if trial else []
         if trial and trial is not best and trial.verdict.status != "pass":
             impact.append(pen.say("impact_not_enough"))
-        if impact:
-            yield Step(title=title, what=what, impact=impact)
+        if impact or best.recipe.passes:
+            yield Step(title=title, what=what, impact=impact or [pen.say("impact_next")])
 
 
-def _with(quantization: Quantization, found: BeforeAfter) -> Trial | None:
+def _reshaped(found: BeforeAfter, pen: Pen) -> Iterator[Step]:
+    """What each pass took out of the network, on top of the quantization, with the trial that shows what it brought."""
+    report, passes = found.report, found.best.recipe.passes
+    nets = {one.name: one for one in report.nets}
+    before = report.model.parameters, report.model.macs
+    for length in range(1, len(passes) + 1):
+        net = nets["+".join(passes[:length])]
+        title, what = networks.told(net.changes[-1], pen)
+        impact = networks.impact(before, net, pen)
+        trial = found.best if length == len(passes) else _with(found.best.recipe.quantization, found, passes[:length])
+        impact += impacts(found, trial, pen) if trial else []
+        yield Step(title=title, what=what, impact=impact)
+        before = net.parameters, net.macs
+
+
+def _with(quantization: Quantization, found: BeforeAfter, passes: tuple[str, ...] = ()) -> Trial | None:
     """The trial that did just this, in the way of the best."""
-    best = found.best
-    same = (one for one in found.report.trials if one.recipe.quantization == quantization and _alike(one, best))
+    best, wanted = found.best, (quantization, passes)
+    same = (
+        one
+        for one in found.report.trials
+        if (one.recipe.quantization, one.recipe.passes) == wanted and _alike(one, best)
+    )
     return next((one for one in same if one.artifact.variant == best.artifact.variant), None)
 
 

@@ -9,6 +9,7 @@ from edge_opt.results.report.document import (
     comparison,
     conclusion,
     evidence,
+    networks,
     problems,
     protocol,
     solutions,
@@ -24,7 +25,7 @@ from edge_opt.types import Diagnosis, Model, Report
 DRAWS = "pip install 'edge-opt[report]'"
 Part = Callable[[Report, Pen], Iterable[Block]]
 # the parts of the appendix that are written from the Report alone: the key of the heading, and what writes it
-_BEFORE: tuple[tuple[str, Part], ...] = (("trials", trials.trials),)
+_BEFORE: tuple[tuple[str, Part], ...] = (("trials", trials.trials), ("networks", networks.networks))
 _AFTER: tuple[tuple[str, Part], ...] = (
     ("broken", trials.broken),
     ("skipped", trials.skipped),

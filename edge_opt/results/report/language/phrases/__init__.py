@@ -12,6 +12,7 @@ from edge_opt.results.report.language.phrases import (
     diagnosis,
     drawn,
     evidence,
+    networks,
     summary,
 )
 
@@ -23,6 +24,7 @@ PAIRS: Mapping[str, Pair] = {
     **summary.PAIRS,
     **comparison.PAIRS,
     **annex.PAIRS,
+    **networks.PAIRS,
     **evidence.PAIRS,
     **drawn.PAIRS,
     **agreement.PAIRS,

@@ -123,6 +123,7 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "included in the figures of the step before",
         "comprise dans les chiffres de l'étape précédente",
     ),
+    "impact_next": ("measured together with the next step", "mesuré avec l'étape suivante"),
     "impact_not_enough": (
         "this alone keeps not every limit, so that the next step was taken",
         "cela seul ne respecte pas toutes les limites, d'où l'étape suivante",

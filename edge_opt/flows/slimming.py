@@ -1,0 +1,55 @@
+"""Once the ways to store the model are known: which smaller network is tried next, and how long it may be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_opt import units
+from edge_opt.flows.lesson import untaught
+from edge_opt.flows.workbench import Workbench
+from edge_opt.stages import pareto
+from edge_opt.stages.plan import slimming
+from edge_opt.types import Candidate, Failure, Finding, Skipped, Trial
+
+_LEAST_S = 15.0  # a shorter training only spoils a network
+_SHARE = 0.5  # of the time that is left, for the training of one network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposed:
+    """The next network in the ways that are worth it, and why there is none."""
+
+    candidates: tuple[Candidate, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def proposed(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure], left_s: float | None) -> Proposed:
+    """The next network of the search; nothing where recipes were asked for by name. ``left_s`` is there for it."""
+    request = bench.request
+    if request.as_asked or request.effort == "quick":
+        return Proposed()
+    if why := untaught(bench):
+        return Proposed(
+            findings=(Finding(code="EO421", level="info", message=f"{why.why}, so none was tried", hint=why.hint),)
+        )
+    passes = slimming.following(trials, failures, bench.given.model, request.effort)
+    if not passes:
+        return Proposed()
+    ranked = pareto.order(
+        trials, bench.baseline.id, request.goal if not bench.untimed else "size", request.target.budget
+    )
+    found = slimming.candidates(passes, slimming.ways(trials, ranked, request.effort))
+    if (seconds := training_s(bench, left_s)) is not None and seconds < _LEAST_S:
+        late = f"no time left: the training of '{'+'.join(passes)}' needs at least {units.format_seconds(_LEAST_S)}"
+        return Proposed(skipped=tuple(Skipped(id=one.id, reason=late) for one in found))
+    return Proposed(candidates=found)
+
+
+def training_s(bench: Workbench, left_s: float | None) -> float | None:
+    """The seconds for the training of one pass; None, for as long as it takes, where a recipe was asked for by name."""
+    most = None if bench.request.as_asked else slimming.TRAINING_S[bench.request.effort]
+    if left_s is None:
+        return most
+    return max(0.0, min(left_s * _SHARE, most if most is not None else left_s))

@@ -1,0 +1,78 @@
+"""A pass at work in a process of its own: a network and a word → the new network, saved, and what was done to it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_opt import registry
+from edge_opt.errors import RunError
+from edge_opt.store import dump, parse, write_whole
+from edge_opt.types import Change, Context, Progress
+
+FILE = "model.keras"
+_CHANGE = "change.json"
+_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One pass and what it starts from: the original, and the network that the passes before it made (or the same)."""
+
+    word: str
+    original: Path
+    net: Path
+    allow_code: bool
+    context: Context
+    out: Path  # an empty folder
+
+
+def apply(frontend: registry.Frontend, work: Work) -> float:
+    """The seconds that it took; :data:`FILE` and what was done to it are then in ``work.out``. Loads the framework."""
+    began = time.monotonic()
+    of_word = pass_of(work.word)
+    network: Callable[[Path, bool], Any] = frontend.network  # type: ignore[attr-defined]
+    teacher = network(work.original, work.allow_code)
+    net = teacher if work.net == work.original else network(work.net, work.allow_code)
+    made, change = of_word.apply(work.word, net, teacher, work.context)
+    made.save(str(work.out / FILE))
+    write_whole(work.out / _CHANGE, json.dumps(dump(change)))
+    return time.monotonic() - began
+
+
+def change_of(folder: Path) -> Change:
+    """What was done to the network in ``folder``."""
+    change: Change = parse(Change, json.loads((folder / _CHANGE).read_text(encoding="utf-8")))
+    return change
+
+
+def pass_of(word: str) -> registry.Pass:
+    """The pass that ``word`` asks for; words come from recipes, which hold known ones only."""
+    every: list[registry.Pass] = [registry.load("passes", name) for name in registry.names("passes")]
+    return next(one for one in every if one.accepts(word))
+
+
+def follow(future: Future[Any], progress: Path, tell: Callable[[Progress], None]) -> None:
+    """Wait until ``future`` is done, and tell what is read in ``progress`` whenever that changes."""
+    told: Progress | None = None
+    while True:
+        ended, _ = wait([future], timeout=_LOOK_S)
+        now = _read(progress)
+        if now is not None and now != told:
+            tell(now)
+            told = now
+        if ended:
+            return
+
+
+def _read(path: Path) -> Progress | None:
+    try:
+        found: Progress = parse(Progress, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RunError):  # not yet there
+        return None
+    return found

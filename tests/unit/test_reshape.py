@@ -1,0 +1,163 @@
+"""Smaller networks in the pipeline: which are tried, what each starts from, and that nothing of them is made twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_opt.flows import pipeline
+from edge_opt.flows.workbench import Request
+from edge_opt.inputs import recipes as recipe_table
+from edge_opt.types import Finding, Report, Step
+from tests import stack
+from tests.fake_passes import FakePass
+from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
+from tests.unit.test_pipeline import asked
+
+FAST = {
+    "strided": FakeArtifact(latency_ns=20_000, wrong=0.002),
+    "strided+slim50": FakeArtifact(latency_ns=10_000, wrong=0.002),
+    "strided+slim75": FakeArtifact(latency_ns=6_000, wrong=0.002),
+    "strided+slim88": FakeArtifact(latency_ns=5_000, wrong=0.2),
+    "slim50": FakeArtifact(latency_ns=12_000, wrong=0.002),
+    "slim75": FakeArtifact(latency_ns=9_000, wrong=0.2),
+    "slim62": FakeArtifact(latency_ns=10_000, wrong=0.2),
+}
+
+
+def run(request: Request, watch: Any = lambda _: None) -> Report:
+    return pipeline.optimize(request, device=FakeDevice(), executor=FakeExecutor(), watch=watch)
+
+
+def named(*names: str) -> tuple[Any, ...]:
+    return tuple(recipe_table.load(name) for name in names)
+
+
+def test_a_recipe_with_passes_is_a_trial_like_any_other_and_its_network_is_kept(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    request = asked(tmp_path, recipes=named("static_int8", "slim50+static_int8"))
+    report = run(request)
+    assert report.best.startswith("slim50+static_int8/")
+    (net,) = report.nets
+    assert (net.name, net.parameters, net.macs) == ("slim50", 97, 96)
+    assert (request.output / net.path).exists()
+    assert not (request.output / "training").exists()
+    made = {one.recipe.name: one.artifact.model_sha256 for one in report.trials}
+    assert made["slim50+static_int8"] == net.sha256 != made["static_int8"]
+
+
+def test_every_pass_starts_from_the_network_of_those_before_it(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    stack.installed(monkeypatch, FAST, passes=passes)
+    recipes = named("strided+slim50+static_int8", "strided+slim75+static_int8", "strided+slim75+dynamic_int8")
+    report = run(asked(tmp_path, recipes=recipes))
+    assert [word for word, _ in passes.contexts] == ["strided", "slim50", "slim75"]
+    assert [one.name for one in report.nets] == ["strided", "strided+slim50", "strided+slim75"]
+    assert [one.name for one in report.nets[1].changes] == ["strided", "slim50"]
+
+
+def test_a_pass_that_fails_fails_its_recipes_and_no_others(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass(broken=("slim75",)))
+    report = run(asked(tmp_path, recipes=named("slim50+static_int8", "slim75+static_int8")))
+    assert report.best.startswith("slim50+static_int8/")
+    broken = [one for one in report.failures if one.recipe == "slim75+static_int8"]
+    assert broken
+    assert {one.stage for one in broken} == {"reshape"}
+    assert {one.message for one in broken} == {"slim75 found nothing to take"}
+
+
+def test_without_samples_to_train_on_it_says_what_it_needs(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    data = stack.data_set(tmp_path)
+    with np.load(data) as whole:
+        kept = {name: whole[name] for name in whole.files if not name.endswith("train")}
+    np.savez(data, **kept)
+    report = run(asked(tmp_path, recipes=named("slim50+static_int8")))
+    (message,) = {one.message for one in report.failures}
+    (hint,) = {one.hint for one in report.failures}
+    assert "has no training split" in message
+    assert "x_train and y_train" in hint
+
+
+def test_the_search_goes_on_from_what_was_kept_and_back_from_what_was_lost(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    stack.installed(monkeypatch, FAST, passes=passes)
+    monkeypatch.setattr("edge_opt.stages.plan.slimming._POOLINGS", frozenset({"Dense"}))  # the fake model has those
+    report = run(asked(tmp_path, as_asked=False, effort="standard"))
+    assert [one.name for one in report.nets] == ["strided", "strided+slim50", "strided+slim75", "strided+slim88"]
+    assert report.best.startswith("strided+slim75+static_int8/")
+    assert {context.seconds for _, context in passes.contexts} == {45.0}
+
+
+def test_without_poolings_the_channels_are_searched_alone(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    report = run(asked(tmp_path, as_asked=False, effort="standard"))
+    assert [one.name for one in report.nets] == ["slim50", "slim75", "slim62"]
+    assert report.best.startswith("slim50+static_int8/")
+
+
+@pytest.mark.parametrize(("effort", "count"), [("quick", 0), ("standard", 1)])
+def test_a_model_that_passes_cannot_change_is_told_once_where_they_would_have_been_tried(
+    effort: Any, count: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    stack.installed(monkeypatch)
+    report = run(asked(tmp_path, as_asked=False, effort=effort))
+    assert sum(one.code == "EO421" for one in report.findings) == count
+
+
+def test_a_run_that_was_stopped_makes_no_network_again(tmp_path: Path, monkeypatch: Any) -> None:
+    first, second = FakePass(), FakePass()
+    stack.installed(monkeypatch, FAST, passes=first)
+    recipes = named("slim50+static_int8", "slim50+dynamic_int8")
+
+    def stop(event: Any) -> None:
+        if isinstance(event, Step) and event.stage == "benchmark":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(asked(tmp_path, recipes=recipes), watch=stop)
+    stack.installed(monkeypatch, FAST, passes=second)
+    report = run(asked(tmp_path, recipes=recipes, resume=True))
+    assert len(first.contexts) == 1
+    assert second.contexts == []
+    assert [one.name for one in report.nets] == ["slim50"]
+
+
+def test_what_the_training_tells_reaches_the_watcher(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    told: list[str] = []
+
+    def watch(event: Any) -> None:
+        if isinstance(event, Step) and event.stage == "train":
+            told.append(event.what)
+
+    run(asked(tmp_path, recipes=named("slim50+static_int8")), watch=watch)
+    assert "slim50, 87.5% on selection, about 3.0 s left" in told
+
+
+def test_training_samples_that_also_judge_are_left_out(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    seen: list[int] = []
+    stack.installed(monkeypatch, FAST, passes=passes)
+    data = stack.data_set(tmp_path)
+    with np.load(data) as whole:
+        arrays = dict(whole)
+    arrays["x_train"][:10] = arrays["x_test"][:10]
+    np.savez(data, **arrays)
+    real = passes.apply
+
+    def apply(word: str, net: Any, teacher: Any, context: Any) -> Any:
+        assert context.lesson.labels is not None
+        seen.append(len(np.load(context.lesson.inputs)))
+        seen.append(len(np.load(context.lesson.labels)))
+        return real(word, net, teacher, context)
+
+    monkeypatch.setattr(passes, "apply", apply)
+    report = run(asked(tmp_path, recipes=named("slim50+static_int8")))
+    assert seen == [290, 290]
+    assert any(isinstance(one, Finding) and one.code == "EO103" for one in report.findings)
