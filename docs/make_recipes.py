@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.inputs.recipes import RECIPES
+from edge_opt.inputs.recipes import RECIPES, passes, says
 from edge_opt.types import Recipe
 
 PAGE = Path(__file__).with_name("recipes.md")
@@ -62,6 +62,11 @@ def page() -> str:
         *(f"| `{recipe.name}` | {' | '.join(cell(name, recipe) for name in formats)} |" for recipe in RECIPES),
         "",
         "A dash is a recipe that the format does not have; asking for it is an error that says so.\n",
+        "## Passes before a recipe\n",
+        "A pass takes something out of the network and trains it again, before it is exported: it stands in front, as in",
+        "`slim50+static_int8` or `strided+slim75+dynamic_int8`. [Slimming](slim.md) has what each gave.\n",
+        *(f"- `{word}`: {says(word)}." for word in passes()),
+        "",
     ]
     return "\n".join([*parts, NOTES])
 

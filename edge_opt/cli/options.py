@@ -43,7 +43,7 @@ recipes = click.option(
     "recipes",
     multiple=True,
     metavar="NAME|FILE",
-    help="A recipe to try; repeat for more.  [default: as the effort says]",
+    help="A recipe to try, as static_int8 or slim50+static_int8; repeat for more.  [default: as the effort says]",
 )
 threads = click.option(
     "--threads",

@@ -23,8 +23,9 @@ _effort = click.option(
     type=click.Choice(["quick", "standard", "thorough"]),
     default="standard",
     show_default=True,
-    help="quick: what mostly wins, in minutes. standard: every recipe that can still win, and better quantizations "
-    "where static_int8 loses too much. thorough: all of them, also where one passes.",
+    help="quick: what mostly wins, in minutes. standard: every recipe that can still win, better quantizations where "
+    "static_int8 loses too much, and smaller networks where there is data to train them. thorough: all of them, also "
+    "where one passes, and more smaller networks, trained for longer.",
 )
 _time_limit = click.option(
     "--time-limit",

@@ -73,13 +73,20 @@ def targets(name: str | None, format: str) -> None:
 @click.argument("name", required=False)
 @_listing
 def recipes(name: str | None, format: str) -> None:
-    """List the recipes and the formats that have them, or show the one called NAME (or in the file NAME)."""
-    found = [recipe_table.load(one) for one in ([name] if name else recipe_table.names())]
+    """List the recipes and the formats that have them, or show the one called NAME (or in the file NAME).
+
+    Passes change the network first, and stand before a recipe: strided+slim50+static_int8.
+    """
+    passes = () if name else recipe_table.passes()
+    found = [recipe_table.load(one) for one in ([name] if name else (*recipe_table.names(), *passes))]
     if format == "json":
         click.echo(_json(found[0] if name else found))
         return
     for one in found:
-        _entry(one.name, one.description, {"formats": _formats(one)})
+        if one.passes and not name:
+            _entry(f"{one.passes[0]}+…", f"{recipe_table.says(one.passes[0])}; before any recipe.", {})
+        else:
+            _entry(one.name, one.description, {"formats": _formats(one)})
 
 
 def _entry(name: str, description: str, facts: Mapping[str, str]) -> None:

@@ -66,6 +66,11 @@ def names() -> tuple[str, ...]:
     return tuple(recipe.name for recipe in RECIPES)
 
 
+def passes() -> tuple[str, ...]:
+    """An example or two of each pass that may stand before a recipe, as ``slim50`` and ``slim@2x``."""
+    return tuple(word for name in registry.names("passes") for word in registry.load("passes", name).EXAMPLES)
+
+
 def load(name_or_file: str) -> Recipe:
     """The recipe of that name, or the one that the ``.toml`` file describes; passes may stand before either.
 
@@ -76,7 +81,7 @@ def load(name_or_file: str) -> Recipe:
         words, last = [*words, last], RECIPES[0].name
     for word in words:
         if not _pass_of(word):
-            raise UnknownName.among("pass", word, _examples())
+            raise UnknownName.among("pass", word, passes())
     return with_passes(_plain(last), tuple(words))
 
 
@@ -97,7 +102,7 @@ def says(word: str) -> str:
     """What the pass that ``word`` asks for does, as a clause. Raises UnknownName where there is none."""
     found = _pass_of(word)
     if found is None:
-        raise UnknownName.among("pass", word, _examples())
+        raise UnknownName.among("pass", word, passes())
     return found.says(word)
 
 
@@ -106,17 +111,13 @@ def _pass_of(word: str) -> registry.Pass | None:
     return next((one for one in every if one.accepts(word)), None)
 
 
-def _examples() -> tuple[str, ...]:
-    return tuple(word for name in registry.names("passes") for word in registry.load("passes", name).EXAMPLES)
-
-
 def _plain(name_or_file: str) -> Recipe:
     for recipe in RECIPES:
         if recipe.name == name_or_file:
             return recipe
     if name_or_file.endswith(".toml"):
         return _from_file(Path(name_or_file))
-    raise UnknownName.among("recipe", name_or_file, (*names(), *_examples()))
+    raise UnknownName.among("recipe", name_or_file, (*names(), *passes()))
 
 
 def _from_file(path: Path) -> Recipe:

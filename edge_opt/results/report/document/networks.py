@@ -30,15 +30,15 @@ def networks(report: Report, pen: Pen) -> Iterator[Block]:
     things = facts.of(report, max(one.samples for net in report.nets for one in net.changes[-1].trained), pen)
     yield Paragraph(pen.say("networks_means", things=things))
     heads = (
-        Head(pen.text("network"), right=False),
-        Head(pen.text("channels")),
-        Head(pen.text("parameters")),
-        Head(pen.text("macs")),
-        Head(pen.text("training")),
+        Head(pen.text("net_network"), right=False),
+        Head(pen.text("net_channels")),
+        Head(pen.text("net_parameters")),
+        Head(pen.text("net_macs")),
+        Head(pen.text("net_training")),
         Head(pen.text("score", metric=words.metric(report))),
     )
     original: tuple[Content, ...] = (
-        pen.text("original"),
+        pen.text("net_original"),
         NONE,
         pen.how(report.model.parameters, "count"),
         pen.how(report.model.macs, "count"),
