@@ -1,0 +1,202 @@
+"""Widths are allotted to what is missed least for its time, checked against sums by hand and against every choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import pytest
+
+from edge_opt.errors import InputError
+from edge_opt.nets.allocation import Share, SpeedUp, allocate, predicted_ns, uniform, uniform_for
+from edge_opt.types import LayerCost, OperatorCosts
+
+
+@dataclass(frozen=True)
+class Group:
+    name: str
+    width: int
+    fixed: str = ""
+
+
+@dataclass(frozen=True)
+class Channels:
+    fixed: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    layer: str
+    kind: str
+    scale: float
+    inputs: Channels
+    outputs: Channels
+
+
+# a picture of 10x10 with one channel → conv a → conv b → 5x5 pooled, flattened → ten classes
+GROUPS = (Group("a", 32), Group("b", 64))
+WORKS = (
+    Work("a", "conv", 900.0, Channels(1), Channels(counts={"a": 1})),
+    Work("b", "conv", 900.0, Channels(counts={"a": 1}), Channels(counts={"b": 1})),
+    Work("pool", "pool", 100.0, Channels(counts={"b": 1}), Channels(counts={"b": 1})),
+    Work("out", "dense", 1.0, Channels(counts={"b": 25}), Channels(10)),
+)
+EVEN = {"a": np.ones(32), "b": np.ones(64)}
+
+
+def costs(**layers: tuple[tuple[float, float], ...]) -> OperatorCosts:
+    named = {"": ((0.0, 5.0), (1.0, 5.0)), **{name.replace("_", "/"): points for name, points in layers.items()}}
+    return OperatorCosts(
+        runtime="litert",
+        runtime_version="1",
+        threads=1,
+        layers=tuple(LayerCost(layer=name, points=points) for name, points in named.items()),
+    )
+
+
+MEASURED = costs(
+    a_conv=((7_200, 100.0), (14_400, 150.0), (28_800, 250.0)),
+    b_conv=((57_600, 200.0), (1_843_200, 3_000.0)),
+    pool_pool=((800, 40.0), (6_400, 300.0)),
+    out_dense=((2_000, 10.0), (16_000, 80.0)),
+)
+
+
+def test_without_costs_the_time_is_the_multiply_accumulates() -> None:
+    assert predicted_ns(WORKS, None, {"a": 32, "b": 64}) == 900 * 32 + 900 * 32 * 64 + 25 * 64 * 10
+    assert predicted_ns(WORKS, None, {"a": 8, "b": 24}) == 900 * 8 + 900 * 8 * 24 + 25 * 24 * 10
+
+
+def test_between_two_measured_sizes_the_time_lies_on_the_line_and_outside_the_line_goes_on() -> None:
+    assert predicted_ns(WORKS, MEASURED, {"a": 32, "b": 64}) == pytest.approx(5 + 250 + 3_000 + 300 + 80)
+    b = 200 + (900 * 24 * 8 - 57_600) * 2_800 / (1_843_200 - 57_600)
+    assert predicted_ns(WORKS, MEASURED, {"a": 24, "b": 8}) == pytest.approx(5 + 200 + b + 40 + 10)
+    b = 200 + (900 * 4 * 4 - 57_600) * 2_800 / (1_843_200 - 57_600)
+    below = 5 + (100 - 3_600 * 50 / 7_200) + b + (40 - 400 * 260 / 5_600) + (10 - 1_000 * 70 / 14_000)
+    assert predicted_ns(WORKS, MEASURED, {"a": 4, "b": 4}) == pytest.approx(below)
+
+
+def test_a_clock_that_says_that_less_takes_longer_is_not_believed() -> None:
+    noisy = costs(a_conv=((7_200, 300.0), (28_800, 250.0)))
+    assert predicted_ns(WORKS[:1], noisy, {"a": 8}) == predicted_ns(WORKS[:1], noisy, {"a": 32}) == 305
+
+
+def test_a_layer_that_was_not_measured_is_named() -> None:
+    with pytest.raises(InputError, match="'b'"):
+        predicted_ns(WORKS, costs(a_conv=((0, 0.0), (1, 1.0))), {"a": 8, "b": 8})
+
+
+@pytest.mark.parametrize("goal", [Share(0.5), SpeedUp(2.0), SpeedUp(9.0)])
+@pytest.mark.parametrize("given", [None, MEASURED])
+def test_the_goal_is_reached_and_was_not_a_step_before(goal: Share | SpeedUp, given: OperatorCosts | None) -> None:
+    widths = allocate(GROUPS, WORKS, EVEN, given, goal)
+    before = predicted_ns(WORKS, given, {"a": 32, "b": 64})
+
+    def holds(tried: Mapping[str, int]) -> bool:
+        if isinstance(goal, Share):
+            return 96 - sum(tried.values()) >= goal.share * 96
+        return before / predicted_ns(WORKS, given, tried) >= goal.factor
+
+    assert holds(widths)
+    assert all(width % 8 == 0 and width >= 8 for width in widths.values())
+    wider = [{**widths, name: widths[name] + 8} for name, width in widths.items() if width < {"a": 32, "b": 64}[name]]
+    assert not all(holds(one) for one in wider)
+
+
+def test_the_steps_are_those_of_least_loss_for_the_time_saved() -> None:
+    # with a thousandth of the importance, b's channels leave first although each saves less than one of a's
+    cheap = {"a": np.ones(32), "b": np.full(64, 1e-3)}
+    assert allocate(GROUPS, WORKS, cheap, None, Share(0.5)) == {"a": 32, "b": 16}
+    # as important as one another, those leave that take the most time: one of a's takes part in 64 products, not in 32
+    assert allocate(GROUPS, WORKS, EVEN, None, Share(0.2)) == {"a": 8, "b": 64}
+    # and where the target takes as long for the convolution whatever its width, only the pooling is worth a step
+    flat = costs(
+        a_conv=((0, 100.0), (28_800, 100.0)),
+        b_conv=((0, 3_000.0), (1_843_200, 3_000.0)),
+        pool_pool=((0, 0.0), (6_400, 300.0)),
+        out_dense=((0, 0.0), (16_000, 80.0)),
+    )
+    assert allocate(GROUPS, WORKS, EVEN, flat, Share(0.5)) == {"a": 32, "b": 16}
+
+
+def test_the_least_important_channels_of_a_group_are_those_that_a_step_loses() -> None:
+    # half of a's channels are worth nothing, wherever they stand: they leave before any of b's, the others after
+    importance = {"a": np.tile([0.0, 1e6], 16), "b": np.ones(64)}
+    widths = allocate(GROUPS, WORKS, importance, None, Share(0.5))
+    assert widths == {"a": 16, "b": 32}
+
+
+def test_no_other_widths_as_fast_lose_less_where_groups_do_not_touch() -> None:
+    # the greedy choice is exact up to its last step where the worth of each step falls, as it does here
+    draw = np.random.default_rng(0)
+    groups = tuple(Group(name, 32) for name in "abc")
+    works = tuple(
+        Work(name, "depthwise", scale, Channels(counts={name: 1}), Channels(counts={name: 1}))
+        for name, scale in zip("abc", (100.0, 300.0, 900.0), strict=True)
+    )
+    importance = {name: draw.gamma(0.5, size=32) for name in "abc"}
+
+    def lost(widths: Mapping[str, int]) -> float:
+        return sum(float(np.sort(importance[name])[: 32 - width].sum()) for name, width in widths.items())
+
+    for factor in (1.2, 1.5, 2.0, 3.0):
+        found = allocate(groups, works, importance, None, SpeedUp(factor))
+        reached = predicted_ns(works, None, dict.fromkeys("abc", 32)) / predicted_ns(works, None, found)
+        every = [dict(zip("abc", one, strict=True)) for one in product((8, 16, 24, 32), repeat=3)]
+        as_fast = [
+            one
+            for one in every
+            if predicted_ns(works, None, dict.fromkeys("abc", 32)) / predicted_ns(works, None, one) >= reached - 1e-9
+        ]
+        assert lost(found) == pytest.approx(min(map(lost, as_fast)))
+
+
+def test_groups_that_are_fixed_or_narrow_keep_their_width() -> None:
+    groups = (Group("a", 32, "read by softmax"), Group("b", 64), Group("c", 6))
+    works = (*WORKS, Work("c", "dense", 1.0, Channels(counts={"b": 1}), Channels(counts={"c": 1})))
+    widths = allocate(groups, works, {"b": np.ones(64)}, None, SpeedUp(2.0))
+    assert (widths["a"], widths["c"]) == (32, 6)
+    assert uniform(groups, 0.9) == {"a": 32, "b": 8, "c": 6}
+
+
+def test_an_odd_width_falls_to_the_multiple_below_it() -> None:
+    groups, works = (Group("a", 30),), WORKS[:1]
+    assert allocate(groups, works, {"a": np.ones(30)}, None, Share(0.1)) == {"a": 24}
+    assert uniform(groups, 0.05) == {"a": 30}
+
+
+def test_a_speed_up_out_of_reach_is_refused_with_the_most_that_can_be_reached() -> None:
+    most = (900 * 32 + 900 * 32 * 64 + 25 * 64 * 10) / (900 * 8 + 900 * 8 * 8 + 25 * 8 * 10)
+    with pytest.raises(InputError, match=f"'99x'.* {int(most * 100) / 100}x"):
+        allocate(GROUPS, WORKS, EVEN, None, SpeedUp(99))
+    with pytest.raises(InputError, match="'99x'"):
+        uniform_for(GROUPS, WORKS, None, 99)
+    with pytest.raises(InputError, match=r"'95%'.* 83% are"):
+        allocate(GROUPS, WORKS, EVEN, None, Share(0.95))
+
+
+def test_the_most_that_is_named_can_be_asked_for() -> None:
+    with pytest.raises(InputError) as caught:
+        allocate(GROUPS, WORKS, EVEN, MEASURED, SpeedUp(1_000))
+    named = float(caught.value.message.split(" it is ")[1].rstrip("x"))
+    assert allocate(GROUPS, WORKS, EVEN, MEASURED, SpeedUp(named)) == {"a": 8, "b": 8}
+    assert uniform_for(GROUPS, WORKS, MEASURED, named) == {"a": 8, "b": 8}
+
+
+def test_uniform_widths_are_the_widest_that_are_fast_enough() -> None:
+    before = predicted_ns(WORKS, MEASURED, {"a": 32, "b": 64})
+    found = uniform_for(GROUPS, WORKS, MEASURED, 2.0)
+    assert before / predicted_ns(WORKS, MEASURED, found) >= 2
+    shares = np.linspace(0, 1, 2_001)
+    fast = [one for one in shares if before / predicted_ns(WORKS, MEASURED, uniform(GROUPS, one)) >= 2]
+    assert found == uniform(GROUPS, min(fast))
+
+
+def test_a_network_without_anything_to_remove_stays_as_it_is() -> None:
+    groups = (Group("a", 32, "an output"), Group("b", 64, "an output"))
+    assert allocate(groups, WORKS, {}, None, Share(0.5)) == {"a": 32, "b": 64}
+    with pytest.raises(InputError, match="it is 1x"):
+        allocate(groups, WORKS, {}, None, SpeedUp(2))
