@@ -32,8 +32,12 @@ FILES = {"tflite": "model.tflite", "onnx": "model.onnx", "openvino": "model.xml"
 
 
 def a_recipe(name: str = "static_int8") -> types.Recipe:
-    """One of the six recipes."""
-    return types.Recipe(name=name, description=f"{name} of every layer", quantization=QUANTIZATIONS[name])
+    """One of the six recipes, with the passes that stand before it."""
+    *passes, last = name.split("+")
+    quantization = QUANTIZATIONS[last]
+    return types.Recipe(
+        name=name, description=f"{name} of every layer", quantization=quantization, passes=tuple(passes)
+    )
 
 
 def a_model(**changes: Any) -> types.Model:

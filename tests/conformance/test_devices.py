@@ -68,6 +68,14 @@ def test_a_pair_job_gives_as_many_blocks_of_each_artifact(case: Case, inputs: Pa
     assert len(answer["artifacts"]) == 2
 
 
+def test_a_job_of_several_gives_one_median_of_each_artifact(case: Case, tmp_path: Path) -> None:
+    device, write = case
+    artifact = write(tmp_path)
+    answer = device.run(job("several", artifact, artifact, artifact, rounds=2, round_runs=2, round_seconds=0))
+    assert len(answer["artifacts"]) == 3
+    assert all(one["median_ns"] > 0 and one["runtime_version"] for one in answer["artifacts"])
+
+
 def test_a_predict_job_writes_one_row_of_float32_a_sample(case: Case, inputs: Path, tmp_path: Path) -> None:
     device, write = case
     out = tmp_path / "y.npy"

@@ -76,6 +76,76 @@ def test_the_order_of_blocks_is_drawn_by_the_seed(inputs: str) -> None:
     assert order(1) == order(1) != order(2)
 
 
+TURNS = """
+import json, time
+FORMATS, PACKAGES, LOG = ("py",), (), []
+SPEC = [{"name": "x", "shape": [1, 1], "dtype": "float32", "layout": "", "scale": None, "zero_point": None}]
+
+class Session:
+    version, inputs, outputs, executed = "mine 1", SPEC, SPEC, {}
+
+    def __init__(self, path, pause_s):
+        self.path, self.pause_s = path, pause_s
+
+    def run(self, arrays):
+        with open_file(self.path, "a") as log:
+            log.write(f"{time.monotonic_ns()} {self.pause_s}\\n")
+        time.sleep(self.pause_s)
+        return arrays
+
+open_file = open
+
+def options(isa):
+    return ({},)
+
+def open(path, threads, options):
+    return Session(path, float(options["pause"]))
+"""
+
+
+def _several(folder: Path, *pauses: float, **more: Any) -> dict[str, Any]:
+    module = folder / "turns.py"
+    module.write_text(TURNS)
+    (folder / "log").touch()
+    listed = [
+        {"path": str(folder / "log"), "runtime": "mine", "module": str(module), "options": {"pause": str(one)}}
+        for one in pauses
+    ]
+    return ask({"protocol": 1, "mode": "several", "artifacts": listed, **more})[0]
+
+
+def test_of_several_each_has_its_median_in_the_order_of_the_job(tmp_path: Path) -> None:
+    answer = _several(tmp_path, 0.004, 0.001, 0.002, rounds=3)
+    slow, fast, between = (one["median_ns"] for one in answer["artifacts"])
+    assert 1e6 < fast < 2e6 < between < 4e6 < slow
+    assert all(one["runtime_version"] == "mine 1" for one in answer["artifacts"])
+
+
+def test_of_several_each_has_one_turn_in_every_round_and_the_seed_draws_the_order(tmp_path: Path) -> None:
+    def turns(name: str, seed: int) -> list[str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        _several(folder, 0, 1e-9, 2e-9, 3e-9, rounds=6, round_runs=2, round_seconds=0, seed=seed)
+        return [line.split()[1] for line in (folder / "log").read_text().splitlines()]
+
+    first = turns("a", 1)
+    assert len(first) == 6 * 4 * (1 + 2)  # one inference of each turn is not recorded
+    assert first[::3] == first[1::3] == first[2::3]
+    rounds = [first[start : start + 12 : 3] for start in range(0, 72, 12)]
+    assert all(len(set(one)) == 4 for one in rounds)
+    assert len({tuple(one) for one in rounds}) > 1
+    assert first == turns("b", 1) != turns("c", 2)
+
+
+def test_several_may_be_one_alone_and_is_an_error_where_one_of_them_cannot_be_opened() -> None:
+    alone, _ = ask(job("several", rounds=1))
+    assert [one["inputs"][0]["shape"] for one in alone["artifacts"]] == [[1, 8, 8, 1]]
+    broken = job("several")
+    broken["artifacts"].append({"path": "/no/such.tflite", "runtime": "litert"})
+    answer, done = ask(broken)
+    assert (answer["error"]["stage"], done.returncode) == ("load", 1)
+
+
 def test_a_pair_may_be_of_two_runtimes_and_threads(inputs: str) -> None:
     both = job("pair", inputs=inputs, blocks=2, block_runs=2, threads=2)
     both["artifacts"].append({"path": str(tiny.FILES["onnx"]), "runtime": "onnxruntime"})
@@ -135,8 +205,9 @@ REFUSED = [
     ("{", "the job is no JSON"),
     ([], "the job is no JSON object"),
     ({"protocol": 9}, "this worker speaks protocol 1, not 9"),
-    (job("guess"), "there is no mode 'guess'; known: time, pair, predict, profile, describe, environment"),
+    (job("guess"), "there is no mode 'guess'; known: time, pair, several, predict, profile, describe, environment"),
     (job("pair"), "mode 'pair' takes 2 of 'artifacts', not 1"),
+    ({**job("several"), "artifacts": []}, "mode 'several' takes 1 of 'artifacts', not 0"),
     (job("predict"), "mode 'predict' needs 'inputs'"),
     ({"protocol": 1, "mode": "time", "artifacts": [{"path": "x"}]}, "mode 'time' needs 'runtime'"),
     (job(runtime="tvm"), "there is no runtime 'tvm'; known: litert, onnxruntime, openvino"),
