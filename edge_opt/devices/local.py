@@ -24,7 +24,7 @@ _SAMPLES_PER_LIMIT = 1000
 _KEPT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 _KEPT_PREFIXES = ("PYTHON", "LD_", "DYLD_", "QEMU_", "ONEDNN_MAX_CPU_ISA")
 _OURS = ("PYTHONPATH", "PYTHONHOME")  # they name our packages, which are not those of another interpreter
-_ALONE = ("time", "pair", "profile")
+_ALONE = ("time", "pair", "several", "profile")
 
 
 class LocalDevice:

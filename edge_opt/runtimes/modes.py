@@ -1,4 +1,4 @@
-"""What a job asks for: latencies of one artifact, of two by turns, outputs for every sample, or a description."""
+"""What a job asks for: latencies of one artifact, of two or many by turns, outputs for all samples, a description."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,6 +96,32 @@ def pair(job: Job, load: Load) -> dict[str, Any]:
                 queries[which]()
                 blocks.append({"artifact": which, "samples_ns": [queries[which]() for _ in runs]})
     return {"artifacts": [one.described() for one in both], "blocks": blocks}
+
+
+def several(job: Job, load: Load) -> dict[str, Any]:
+    """The median latency of each of many artifacts in one process, in rounds whose order is drawn by ``seed``.
+
+    Of each turn the first inference is not recorded. The median is that of the medians of the rounds, so that what
+    disturbs one round disturbs no artifact's figure.
+    """
+    every = [load(index) for index in range(len(job["artifacts"]))]
+    queries = [query_of(one, feeds_of(one, None, job)) for one in every]
+    draw = random.Random(job.get("seed", 0))
+    fewest, seconds = job.get("round_runs", 3), job.get("round_seconds", 0.01)
+    medians: list[list[float]] = [[] for _ in every]
+    with _NoCollection():
+        for _ in range(job.get("rounds", 5)):
+            for which in draw.sample(range(len(every)), len(every)):
+                if job.get("threads", 1) > 1:
+                    _settle()
+                queries[which]()
+                taken: list[int] = []
+                end = time.monotonic() + seconds
+                while len(taken) < fewest or time.monotonic() < end:
+                    taken.append(queries[which]())
+                medians[which].append(median(taken))
+    artifacts = [{**one.described(), "median_ns": median(of)} for one, of in zip(every, medians)]  # noqa: B905
+    return {"artifacts": artifacts}
 
 
 def predict(job: Job, load: Load) -> dict[str, Any]:

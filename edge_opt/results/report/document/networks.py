@@ -96,10 +96,8 @@ def told(change: Change, pen: Pen) -> Told:
 
 def impact(before: tuple[int, int], net: Net, pen: Pen) -> list[Content]:
     """What left with the pass that made ``net``: ``before`` are the parameters and multiply-accumulates until then."""
-    return [
-        pen.say("impact_parameters", before=before[0], after=net.parameters),
-        pen.say("impact_macs", before=before[1], after=net.macs),
-    ]
+    changed = (("impact_parameters", before[0], net.parameters), ("impact_macs", before[1], net.macs))
+    return [pen.say(key, before=was, after=now) for key, was, now in changed if was != now]
 
 
 def widths(change: Change) -> tuple[int, int]:
