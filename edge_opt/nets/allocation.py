@@ -142,7 +142,7 @@ def uniform(groups: Sequence[Group], share: float, multiple: int = 8) -> dict[st
     """The same share removed of all groups that can shrink, rounded to ``multiple``: what there is to beat."""
 
     def width(one: Group) -> int:
-        if one.fixed or one.width <= multiple:
+        if one.fixed or one.width <= multiple or not share:
             return one.width
         return min(one.width, max(multiple, math.floor(one.width * (1 - share) / multiple + 0.5) * multiple))
 
