@@ -11,13 +11,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge_opt import registry
+from edge_opt.flows import reshape as reshaped
 from edge_opt.flows.choose import choose
 from edge_opt.flows.diagnosis.of_run import diagnosed
 from edge_opt.flows.overflow import refuse
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.planning import next_wave
 from edge_opt.flows.present import audit, findings, publish, versions
-from edge_opt.flows.reshape import nets, reshape
+from edge_opt.flows.reshape import reshape
 from edge_opt.flows.trials import Failures, assess, judge, make, measure
 from edge_opt.flows.workbench import Request, Workbench, open_workbench
 from edge_opt.stages import pareto
@@ -53,6 +54,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         failures += (*unshaped, *unmade, *refused, *unanswering, *untimed)
         bench.run.append("seconds", earlier_s + pace.elapsed_s)
 
+    smaller = reshaped.nets(bench)
     choice = choose(bench, trials)
     profile, audited = audit(bench, trials, choice.certificate.trial)
     looked = diagnosed(bench, trials, choice, pace)
@@ -75,6 +77,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         retimed=choice.retimed,
         findings=(
             *findings(bench, trials, choice.certificate),
+            *reshaped.findings(smaller),
             *wave.findings,
             *choice.findings,
             *audited,
@@ -86,7 +89,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         seconds=earlier_s + pace.elapsed_s,
         effort=request.effort,
         skipped=wave.skipped,
-        nets=nets(bench),
+        nets=smaller,
         profile=profile,
         diagnosis=looked.diagnosis,
         after=looked.after,

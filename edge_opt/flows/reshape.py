@@ -18,7 +18,7 @@ from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import reshape as passes
 from edge_opt.stages.optimize import Start, Starts
 from edge_opt.store import code, content, dump
-from edge_opt.types import Candidate, Context, Failure, Model, Net, Progress, Source, Step
+from edge_opt.types import Candidate, Context, Failure, Finding, Model, Net, Progress, Source, Step
 
 Passes = tuple[str, ...]
 _NET = "net "  # before the name of one: its key in the journal
@@ -63,6 +63,11 @@ def nets(bench: Workbench) -> tuple[Net, ...]:
     return tuple(one for one in found if isinstance(one, Net))
 
 
+def findings(found: Sequence[Net]) -> tuple[Finding, ...]:
+    """What the passes had to say, each once."""
+    return tuple(dict.fromkeys(one for net in found for one in net.changes[-1].findings))
+
+
 def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | None) -> Net | Unmade:
     """The network after the passes ``upto``, of which all but the last have led to ``before``."""
     name = "+".join(upto)
@@ -86,9 +91,10 @@ def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | Non
 
 def _net(bench: Workbench, upto: Passes, before: Path, training_s: float | None) -> Net:
     run, request, name = bench.run, bench.request, "+".join(upto)
+    costs = costs_of(bench, before) if passes.pass_of(upto[-1]).PRICED else None
     context = Context(
         lesson=lesson_of(bench),
-        costs=costs_of(bench, before) if passes.pass_of(upto[-1]).PRICED else None,
+        costs=None if isinstance(costs, Finding) else costs,
         multiple=request.target.channels_multiple,
         seed=request.seed,
         seconds=training_s,
@@ -108,6 +114,8 @@ def _net(bench: Workbench, upto: Passes, before: Path, training_s: float | None)
         if cache:
             cache.keep(parts, out, passes.FILE)
     change = passes.change_of(out)
+    if isinstance(costs, Finding):
+        change = replace(change, findings=(*change.findings, costs))
     stored = run.adopt(out)
     path = stored.folder / passes.FILE
     model, _ = _prepared(bench, run.folder / path, name)

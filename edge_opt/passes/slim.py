@@ -11,8 +11,9 @@ Hinton et al. (2015), *Distilling the Knowledge in a Neural Network*, for the tr
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,11 +24,13 @@ from edge_opt import units
 from edge_opt.errors import InputError
 from edge_opt.nets import allocation, train
 from edge_opt.nets.graph import Graph, importance, read, sliced
-from edge_opt.store import write_whole
-from edge_opt.types import Change, Context, Trained, Width
+from edge_opt.types import Change, Context, OperatorCosts, Trained, Width
+
+Mask = NDArray[np.bool_]
 
 _SHARE, _FACTOR = re.compile(r"slim(\d{1,2})"), re.compile(r"slim@(\d+(?:\.\d+)?)x")
 _STEP = 0.5  # of the channels that are left, or of the time: more at once is more than a training makes up for
+_ON_THE_WAY = 0.3  # of the whole training, after each step but the last
 _LOOKED_AT, _BATCH = 1024, 64  # samples by which channels are judged
 
 
@@ -62,7 +65,8 @@ class Slim:
         """What leaves, and by which measure."""
         goal = _goal(word)
         if goal.share:
-            return f"{units.format_percent(goal.share, digits=0)} of the channels removed, those that cost most for what they give"
+            share = units.format_percent(goal.share, digits=0)
+            return f"{share} of the channels removed, those that take the most time for what they give"
         return f"channels removed until the network should be {goal.factor:g} times as fast on the target"
 
     def apply(self, word: str, net: Any, teacher: Any, context: Context) -> tuple[Any, Change]:
@@ -75,7 +79,6 @@ class Slim:
         trained: list[Trained] = []
         steps = list(goal.steps())
         for place, step in enumerate(steps):
-            last = place == len(steps) - 1
             graph = read(net)
             net = sliced(graph, _kept(graph, step, teacher, context, f"{word}-{place}"))
             train.reestimate(net, np.load(context.lesson.inputs, mmap_mode="r")[:_LOOKED_AT])
@@ -83,21 +86,21 @@ class Slim:
                 net,
                 teacher,
                 context.lesson,
-                _schedule(context, last, len(steps)),
+                _schedule(context, place, len(steps)),
                 seed=context.seed,
                 checkpoints=context.checkpoints / f"{word}-{place}",
                 progress=context.progress,
                 what=word if len(steps) == 1 else f"{word}, step {place + 1} of {len(steps)}",
             )
             trained.append(how)
-        change = Change(
+        smaller = read(net)
+        return net, Change(
             name=word,
-            widths=_widths(original, read(net)),
+            widths=_widths(original, smaller),
             trained=tuple(trained),
             findings=original.findings(),
-            predicted_speed_up=_predicted(original, read(net), context),
+            predicted_speed_up=_predicted(original, smaller, context.costs),
         )
-        return net, change
 
 
 def _goal(word: str) -> _Goal:
@@ -106,6 +109,73 @@ def _goal(word: str) -> _Goal:
     factor = _FACTOR.fullmatch(word)
     assert factor is not None, word
     return _Goal(factor=float(factor[1]))
+
+
+def _require(graph: Graph, word: str) -> None:
+    if all(one.fixed for one in graph.groups):
+        reasons = "; ".join(one.message for one in graph.findings()) or "it has only the layer that answers"
+        raise InputError(
+            f"'{word}' finds no channels that can be removed: {reasons}", "leave the pass out of the recipe"
+        )
+
+
+def _kept(graph: Graph, goal: allocation.Goal, teacher: Any, context: Context, name: str) -> dict[str, Mask]:
+    """The channels that stay. Written down, as what training goes on from after a kill must be the same network."""
+    path = context.checkpoints / f"{name}.npz"
+    if path.exists():
+        with np.load(path) as written:
+            return {one.name: written[str(place)] for place, one in enumerate(graph.groups)}
+    lost = importance.taylor(graph, _batches(teacher, context), train.divergence)
+    widths = allocation.allocate(graph.groups, graph.works, lost, context.costs, goal, context.multiple)
+    keep = {one.name: _most(lost[one.name], widths[one.name]) for one in graph.groups}
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, **{str(place): keep[one.name] for place, one in enumerate(graph.groups)})
+    os.replace(partial, path)
+    return keep
+
+
+def _most(values: NDArray[np.float64], count: int) -> Mask:
+    """The ``count`` largest of ``values``; of equal ones, the first."""
+    mask = np.zeros(len(values), bool)
+    mask[np.argsort(-values, kind="stable")[:count]] = True
+    return mask
+
+
+def _batches(teacher: Any, context: Context) -> Iterator[tuple[Any, Any]]:
+    """Samples with what the original answers to them: what is lost is lost of its answers."""
+    inputs = np.load(context.lesson.inputs, mmap_mode="r")
+    places = np.sort(np.random.default_rng(context.seed).permutation(len(inputs))[:_LOOKED_AT])
+    for start in range(0, len(places), _BATCH):
+        batch = np.asarray(inputs[places[start : start + _BATCH]])
+        yield batch, train.answers(teacher, batch)
+
+
+def _schedule(context: Context, place: int, count: int) -> train.Schedule:
+    """The whole training for the last step, and a part of it for those before, which only have to lead there."""
+    parts = [_ON_THE_WAY] * (count - 1) + [1.0]
+    share = parts[place] / sum(parts)
+    whole = train.Schedule(
+        soft=train.Schedule.soft if context.lesson.labels is not None else 1.0,
+        seconds=None if context.seconds is None else context.seconds * share,
+    )
+    return whole if place == count - 1 else replace(whole, epochs=max(1, round(whole.epochs * _ON_THE_WAY)))
+
+
+def _widths(before: Graph, after: Graph) -> tuple[Width, ...]:
+    """The channels of every layer that had some to lose."""
+    free = {layer for one in before.groups if not one.fixed for layer in one.layers}
+    return tuple(
+        Width(layer=layer, before=channels(before.widths), after=after.layers[layer](after.widths))
+        for layer, channels in before.layers.items()
+        if layer in free
+    )
+
+
+def _predicted(before: Graph, after: Graph, costs: OperatorCosts | None) -> float | None:
+    if costs is None:
+        return None
+    times = [allocation.predicted_ns(one.works, costs, one.widths) for one in (before, after)]
+    return times[0] / times[1]
 
 
 slim = Slim()

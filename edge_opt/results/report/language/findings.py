@@ -65,6 +65,7 @@ EO410 Float16 qui ne sert ici qu'au stockage
 EO411 Couches impossibles à classer
 EO420 Couches dont les canaux restent
 EO421 Réseau impossible à réduire ici
+EO422 Couches impossibles à chronométrer une à une
 EO501 Moteur d'exécution non installé
 EO502 Cache des artefacts inutilisable
 EO503 Artefact conservé endommagé
