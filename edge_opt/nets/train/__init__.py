@@ -1,0 +1,11 @@
+"""The training of networks: distillation from the original, resumed after a kill, told while it lasts."""
+
+from __future__ import annotations
+
+from edge_opt.nets.train.answering import answers
+from edge_opt.nets.train.fitting import fit, probe
+from edge_opt.nets.train.looking import augmentation
+from edge_opt.nets.train.normalisation import reestimate
+from edge_opt.nets.train.schedule import Schedule
+
+__all__ = ["Schedule", "answers", "augmentation", "fit", "probe", "reestimate"]
