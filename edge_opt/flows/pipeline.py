@@ -1,10 +1,10 @@
 """The main job: from a trained model to a measured, judged and certified artifact."""
 
-#                ┌──────────────── plan(target, history) ◀───────────────┐
-#                ▼                                                       │
-# path ─load─▶ Model ─optimize(Recipe)─▶ Artifact ─benchmark─▶ Measured ┐│
-#                │                          └──────evaluate──▶ Accuracy ├┴▶ Trial ─pareto─▶ choose ─diagnose─▶ Report
-#                └─ optimize(float32) = the baseline, by the same way ──┘
+#                ┌───────────────── plan(target, history) ◀─────────────────────┐
+#                ▼                                                              │
+# path ─load─▶ Model ─reshape─▶ Net ─optimize─▶ Artifact ─benchmark─▶ Measured ┐│
+#                │                                 └────evaluate────▶ Accuracy ├┴▶ Trial ─▶ choose ─▶ diagnose ─▶ Report
+#                └─ float32 of the model as it is = the baseline, by the same way ┘
 
 from __future__ import annotations
 

@@ -14,11 +14,23 @@ from edge_opt.types.finding import Finding
 class LayerCost:
     """What one layer takes at a few widths: ``(multiply-accumulates, nanoseconds)``, ascending, at least two.
 
-    Of a layer without multiply-accumulates, as a pooling, the first of each are the values that it reads.
+    Of a layer without multiply-accumulates, as a pooling, the first of each are the values that it reads. Channels
+    count as many as they cost like (:class:`KernelSteps`).
     """
 
     layer: str
     points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelSteps:
+    """How many channels the kernels of one kind of layer really work on, as ``(channels, as many as they cost like)``.
+
+    Kernels take 16 or 32 channels at once: 40 cost like 64, and 24 may cost more than 32.
+    """
+
+    kind: str  # as "conv"
+    widths: tuple[tuple[int, float], ...]  # ascending; beyond the last, as over the 32 before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +41,7 @@ class OperatorCosts:
     runtime_version: str
     threads: int
     layers: tuple[LayerCost, ...]
+    steps: tuple[KernelSteps, ...] = ()  # of the kinds for which they were measured
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ class Group:
     layers: tuple[str, ...]  # that make them
     width: int
     fixed: str  # why all of them stay; "" where some can leave
+    unit: int = 1  # how many channels of a layer one is at least: those at one place of every group of a convolution
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class _Reading:
             fixed = self._reasons.get(numbers[0], "") or (_SINGLE if len(numbers) == 1 else "")
             self._places[name] = np.array(numbers, np.int64)
             self._group.update(dict.fromkeys(numbers, name))
-            groups.append(Group(name, layers, len(numbers), fixed))
+            groups.append(Group(name, layers, len(numbers), fixed, min(count for slot, count in seen[numbers[0]])))
         return tuple(groups)
 
     def _slots(self) -> list[tuple[str, Ids]]:
