@@ -1,7 +1,7 @@
 """How wide each group of channels shall be: those leave first that are missed least for the time that they take.
 
-In steps of as many channels as the target's kernels work in, each step the one that loses the least importance for the
-nanoseconds that it saves, until what was asked for is reached.
+In steps of as many channels as the target's kernels work in, or several times that, each step the one that loses the
+least importance for the nanoseconds that it saves, until what was asked for is reached.
 
 Source: the greedy solution of a knapsack, by value for weight (Dantzig 1957, *Discrete-Variable Extremum Problems*);
 measured time in place of operations as in Yang et al. (2018), *NetAdapt*.
@@ -12,32 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import InputError
-from edge_opt.nets.clock import Clock, Floats, Work
+from edge_opt.nets.clock import Clock, Floats
+from edge_opt.nets.graph import Group, Work
 from edge_opt.types import OperatorCosts
 
 _CLOSE = 1e-9  # sums of floats that should be equal
-
-
-class Group(Protocol):
-    """Channels that leave together."""
-
-    @property
-    def name(self) -> str:
-        """By which widths and importance are given."""
-
-    @property
-    def width(self) -> int:
-        """How many channels it has."""
-
-    @property
-    def fixed(self) -> str:
-        """Why it keeps them all; empty where it can be smaller."""
+_FARTHEST = 64  # channels in one step: beyond, the steps of kernels have long repeated
+_AT_ONCE = 20  # groups of which one takes a step at a time
+_SHARES = 1001  # uniform shares that are tried
 
 
 @dataclass(frozen=True)
@@ -67,54 +55,108 @@ def allocate(
 ) -> dict[str, int]:
     """The width of each group: ``multiple`` channels at least, or all where it has fewer, and a multiple where less.
 
-    ``importance`` is what is lost with each channel, ``(width,)`` by group, on one scale for all groups. Raises
-    InputError where no widths reach ``goal``, which says what they do reach.
+    ``importance`` is what is lost with each channel, ``(width,)`` by group, on one scale for all groups; one of a group
+    that is not finite keeps all of it. Raises InputError where no widths reach ``goal``, and says what they do reach.
     """
-    free = [one for one in groups if not one.fixed and one.width > multiple]
+    free = [one for one in groups if not one.fixed and one.width > multiple and np.isfinite(importance[one.name]).all()]
     full = {one.name: one.width for one in groups}
     clock = Clock(works, costs, [one.name for one in free], full)
     lost = [np.concatenate([[0.0], np.cumsum(np.sort(np.asarray(importance[one.name], np.float64)))]) for one in free]
     start = np.array([one.width for one in free], np.float64)
-    reached = _reached(goal, sum(one.width for one in groups if not one.fixed), start, clock)
-    widths = start.copy()
-    while not reached(widths):
-        step = _cheapest(clock, lost, start, widths, multiple)
-        if step is None:
-            raise _out_of_reach(goal, start, widths, clock, groups)
-        widths[step] = _below(widths[step], multiple)
+    reached = _reached(goal, sum(one.width for one in groups if not one.fixed), clock, start)
+    widths, best = start.copy(), start
+    while not reached(widths[:, None])[0]:
+        steps = _cheapest(clock, lost, start, widths, multiple)
+        if not steps:
+            raise _out_of_reach(goal, start, best, clock, groups)
+        for place, width in steps.items():
+            if not reached(widths[:, None])[0]:
+                widths[place] = width
+                best = min(best, widths.copy(), key=lambda one: float(clock.ns(one)[0]))
+    widths = _given_back(reached, lost, start, widths, multiple)
     return {**full, **{one.name: int(width) for one, width in zip(free, widths, strict=True)}}
 
 
-def _cheapest(clock: Clock, lost: Sequence[Floats], start: Floats, widths: Floats, multiple: int) -> int | None:
-    """The group whose next step loses least for what it saves; None where all are as small as they can be."""
-    able = [place for place, width in enumerate(widths) if width > multiple]
-    if not able:
-        return None
-    after = np.repeat(widths[:, None], len(able), axis=1)
-    for column, place in enumerate(able):
-        after[place, column] = _below(widths[place], multiple)
-    saved = clock.ns(widths)[0] - clock.ns(after)
-    price = [
-        float(lost[place][int(start[place] - after[place, column])] - lost[place][int(start[place] - widths[place])])
-        for column, place in enumerate(able)
+def _cheapest(clock: Clock, lost: Sequence[Floats], start: Floats, widths: Floats, multiple: int) -> dict[int, float]:
+    """The groups, and their next widths, that lose least for what they save; none where all are as narrow as can be.
+
+    A step may be of several multiples: where kernels take 32 channels at once, 8 fewer save nothing or cost more. Of
+    networks of many groups it is several groups, since no step of one changes much for the others.
+    """
+    steps = [
+        (place, lower)
+        for place, width in enumerate(widths)
+        for lower in _lower(float(width), multiple)
+        if lower >= width - _FARTHEST
     ]
-    # what saves nothing comes last, the least loss first; what costs nothing first, the most time first
-    order = [
-        (saving <= 0, loss / saving if saving > 0 else loss, -saving, place)
-        for loss, saving, place in zip(price, saved, able, strict=True)
-    ]
-    return min(order)[-1]
+    if not steps:
+        return {}
+    saved = clock.ns(widths)[0] - clock.ns(_each(widths, steps))
+
+    def price(step: tuple[int, float], saving: float) -> tuple[bool, float, float]:
+        place, lower = step
+        loss = float(lost[place][int(start[place] - lower)] - lost[place][int(start[place] - widths[place])])
+        # what saves nothing comes last, the least loss first; of what costs nothing, what saves most comes first
+        return saving <= 0, loss / saving if saving > 0 else loss, -saving
+
+    order = sorted(zip(steps, saved, strict=True), key=lambda one: price(one[0], float(one[1])))
+    found: dict[int, float] = {}
+    for (place, lower), _ in order:
+        if len(found) == max(1, len(widths) // _AT_ONCE):
+            break
+        found.setdefault(place, lower)
+    return found
 
 
-def _below(width: float, multiple: int) -> float:
-    return max(1.0, math.ceil(width / multiple) - 1) * multiple
+def _given_back(
+    reached: Callable[[Floats], NDArray[np.bool_]],
+    lost: Sequence[Floats],
+    start: Floats,
+    widths: Floats,
+    multiple: int,
+) -> Floats:
+    """The widths with as much as the goal allows put back, the most important first: the last step went too far."""
+    while True:
+        steps = [
+            (place, wider)
+            for place, width in enumerate(widths)
+            for wider in (start[place], *_lower(float(start[place]), multiple))
+            if width < wider <= width + _FARTHEST
+        ]
+        allowed = reached(_each(widths, steps)) if steps else np.zeros(0, bool)
+        gains = {
+            (place, wider): float(
+                lost[place][int(start[place] - widths[place])] - lost[place][int(start[place] - wider)]
+            )
+            for (place, wider), able in zip(steps, allowed, strict=True)
+            if able
+        }
+        if not gains:
+            return widths
+        place, wider = max(gains, key=lambda step: gains[step])
+        widths = widths.copy()
+        widths[place] = wider
 
 
-def _reached(goal: Goal, channels: int, start: Floats, clock: Clock) -> Callable[[Floats], bool]:
+def _each(widths: Floats, steps: Sequence[tuple[int, float]]) -> Floats:
+    """The widths after each of ``steps`` alone, ``(groups, steps)``."""
+    after = np.repeat(widths[:, None], len(steps), axis=1)
+    for column, (place, width) in enumerate(steps):
+        after[place, column] = width
+    return after
+
+
+def _lower(width: float, multiple: int) -> list[float]:
+    """Every multiple below ``width``."""
+    return [float(one) for one in range(multiple, math.ceil(width), multiple)]
+
+
+def _reached(goal: Goal, channels: int, clock: Clock, start: Floats) -> Callable[[Floats], NDArray[np.bool_]]:
+    """Which of some widths ``(groups, n)`` reach the goal."""
     if isinstance(goal, Share):
-        return lambda widths: float(np.sum(start - widths)) >= goal.share * channels - _CLOSE
+        return lambda widths: np.sum(start[:, None] - widths, axis=0) >= goal.share * channels - _CLOSE
     before = float(clock.ns(start)[0])
-    return lambda widths: float(clock.ns(widths)[0]) * goal.factor <= before * (1 + _CLOSE)
+    return lambda widths: clock.ns(widths) * goal.factor <= before * (1 + _CLOSE)
 
 
 def _out_of_reach(goal: Goal, start: Floats, widths: Floats, clock: Clock, groups: Sequence[Group]) -> InputError:
@@ -162,19 +204,13 @@ def uniform_for(
     """
     names, full = [one.name for one in groups], {one.name: one.width for one in groups}
     clock = Clock(works, costs, names, full)
-    start, least = (
-        np.array([*full.values()], np.float64),
-        np.array([*uniform(groups, 1.0, multiple).values()], np.float64),
-    )
-    enough = _reached(SpeedUp(factor), 0, start, clock)
-    if not enough(least):
-        raise _out_of_reach(SpeedUp(factor), start, least, clock, groups)
-    low, high = 0.0, 1.0
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        widths = uniform(groups, middle, multiple)
-        low, high = (low, middle) if enough(np.array([widths[name] for name in names], np.float64)) else (middle, high)
-    return uniform(groups, high, multiple)
+    every = [uniform(groups, float(share), multiple) for share in np.linspace(0, 1, _SHARES)]
+    widths = np.array([[one[name] for name in names] for one in every], np.float64).T
+    enough = _reached(SpeedUp(factor), 0, clock, widths[:, 0])(widths)
+    if not enough.any():
+        fastest = widths[:, int(clock.ns(widths).argmin())]
+        raise _out_of_reach(SpeedUp(factor), widths[:, 0], fastest, clock, groups)
+    return every[int(enough.argmax())]
 
 
 def predicted_ns(works: Sequence[Work], costs: OperatorCosts | None, widths: Mapping[str, int]) -> float:

@@ -42,6 +42,7 @@ from edge_opt.types.model import (
 from edge_opt.types.net import (
     Change,
     Context,
+    KernelSteps,
     LayerCost,
     Lesson,
     Net,
@@ -113,6 +114,7 @@ __all__ = [
     "Interval",
     "LabelDoubts",
     "Layer",
+    "KernelSteps",
     "LayerCost",
     "LayerError",
     "Lesson",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -11,25 +12,25 @@ from hypothesis import strategies as st
 from edge_opt.errors import InputError
 from edge_opt.nets.allocation import Share, SpeedUp, allocate, predicted_ns, uniform, uniform_for
 from edge_opt.types import LayerCost, OperatorCosts
-from tests.unit.test_allocation import Channels, Group, Work
+from tests.unit.test_allocation import a_group, a_work, of
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> tuple[list[Group], list[Work], dict[str, np.ndarray], OperatorCosts | None]:
+def chains(draw: st.DrawFn) -> Any:
     """A chain of layers of any kind, some fixed, measured or not."""
     widths = draw(st.lists(st.integers(1, 70), min_size=1, max_size=5))
     fixed = draw(st.lists(st.booleans(), min_size=len(widths), max_size=len(widths)))
     groups = [
-        Group(f"g{place}", width, "read" * one) for place, (width, one) in enumerate(zip(widths, fixed, strict=True))
+        a_group(f"g{place}", width, "read" * one) for place, (width, one) in enumerate(zip(widths, fixed, strict=True))
     ]
-    works, before = [], Channels(3)
+    works, before = [], of(fixed=3)
     for one in groups:
-        after = Channels(counts={one.name: 1})
+        after = of({one.name: 1})
         kind = draw(st.sampled_from(("conv", "dense")))
-        works.append(Work(one.name, kind, draw(st.floats(1, 1e4)), before, after))
-        before = Channels(draw(st.integers(0, 3)), {one.name: draw(st.sampled_from((1, 9)))})
+        works.append(a_work(one.name, kind, draw(st.floats(1, 1e4)), before, after))
+        before = of({one.name: draw(st.sampled_from((1, 9)))}, draw(st.integers(0, 3)))
         works.append(
-            Work(one.name, draw(st.sampled_from(("depthwise", "pool"))), draw(st.floats(1, 1e3)), before, before)
+            a_work(one.name, draw(st.sampled_from(("depthwise", "pool"))), draw(st.floats(1, 1e3)), before, before)
         )
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     importance = {one.name: rng.gamma(0.5, size=one.width) for one in groups}
@@ -44,7 +45,9 @@ def chains(draw: st.DrawFn) -> tuple[list[Group], list[Work], dict[str, np.ndarr
 
 
 @given(chains(), st.floats(1.05, 30), st.sampled_from((1, 4, 8)))
-def test_a_speed_up_is_reached_or_refused_and_no_width_leaves_its_bounds(case, factor: float, multiple: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_speed_up_is_reached_or_refused_and_no_width_leaves_its_bounds(
+    case: Any, factor: float, multiple: int
+) -> None:
     groups, works, importance, costs = case
     full = {one.name: one.width for one in groups}
 
@@ -68,7 +71,7 @@ def test_a_speed_up_is_reached_or_refused_and_no_width_leaves_its_bounds(case, f
 
 
 @given(chains(), st.floats(0, 1), st.sampled_from((1, 4, 8)))
-def test_a_share_is_reached_or_refused(case, share: float, multiple: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_share_is_reached_or_refused(case: Any, share: float, multiple: int) -> None:
     groups, works, importance, costs = case
     able = sum(one.width for one in groups if not one.fixed)
     least = sum(uniform(groups, 1.0, multiple)[one.name] for one in groups if not one.fixed)

@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_opt.errors import InputError
 from edge_opt.nets.allocation import Share, SpeedUp, allocate, predicted_ns, uniform, uniform_for
-from edge_opt.types import LayerCost, OperatorCosts
+from edge_opt.nets.graph import Channels, Group, Work
+from edge_opt.types import KernelSteps, LayerCost, OperatorCosts
 
 
-@dataclass(frozen=True)
-class Group:
-    name: str
-    width: int
-    fixed: str = ""
+def a_group(name: str, width: int, fixed: str = "") -> Group:
+    return Group(name, (name,), width, fixed)
 
 
-@dataclass(frozen=True)
-class Channels:
-    fixed: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
+def a_work(layer: str, kind: Any, scale: float, inputs: Channels, outputs: Channels) -> Work:
+    return Work(layer, kind, scale, inputs, outputs, {}, ())
 
 
-@dataclass(frozen=True)
-class Work:
-    layer: str
-    kind: str
-    scale: float
-    inputs: Channels
-    outputs: Channels
+def of(counts: Mapping[str, int] | None = None, fixed: int = 0) -> Channels:
+    return Channels(fixed, counts or {})
 
 
 # a picture of 10x10 with one channel → conv a → conv b → 5x5 pooled, flattened → ten classes
-GROUPS = (Group("a", 32), Group("b", 64))
+GROUPS = (a_group("a", 32), a_group("b", 64))
 WORKS = (
-    Work("a", "conv", 900.0, Channels(1), Channels(counts={"a": 1})),
-    Work("b", "conv", 900.0, Channels(counts={"a": 1}), Channels(counts={"b": 1})),
-    Work("pool", "pool", 100.0, Channels(counts={"b": 1}), Channels(counts={"b": 1})),
-    Work("out", "dense", 1.0, Channels(counts={"b": 25}), Channels(10)),
+    a_work("a", "conv", 900.0, of(fixed=1), of({"a": 1})),
+    a_work("b", "conv", 900.0, of({"a": 1}), of({"b": 1})),
+    a_work("pool", "pool", 100.0, of({"b": 1}), of({"b": 1})),
+    a_work("out", "dense", 1.0, of({"b": 25}), of(fixed=10)),
 )
 EVEN = {"a": np.ones(32), "b": np.ones(64)}
 
@@ -132,9 +124,9 @@ def test_the_least_important_channels_of_a_group_are_those_that_a_step_loses() -
 def test_no_other_widths_as_fast_lose_less_where_groups_do_not_touch() -> None:
     # the greedy choice is exact up to its last step where the worth of each step falls, as it does here
     draw = np.random.default_rng(0)
-    groups = tuple(Group(name, 32) for name in "abc")
+    groups = tuple(a_group(name, 32) for name in "abc")
     works = tuple(
-        Work(name, "depthwise", scale, Channels(counts={name: 1}), Channels(counts={name: 1}))
+        a_work(name, "depthwise", scale, of({name: 1}), of({name: 1}))
         for name, scale in zip("abc", (100.0, 300.0, 900.0), strict=True)
     )
     importance = {name: draw.gamma(0.5, size=32) for name in "abc"}
@@ -155,15 +147,15 @@ def test_no_other_widths_as_fast_lose_less_where_groups_do_not_touch() -> None:
 
 
 def test_groups_that_are_fixed_or_narrow_keep_their_width() -> None:
-    groups = (Group("a", 32, "read by softmax"), Group("b", 64), Group("c", 6))
-    works = (*WORKS, Work("c", "dense", 1.0, Channels(counts={"b": 1}), Channels(counts={"c": 1})))
+    groups = (a_group("a", 32, "read by softmax"), a_group("b", 64), a_group("c", 6))
+    works = (*WORKS, a_work("c", "dense", 1.0, of({"b": 1}), of({"c": 1})))
     widths = allocate(groups, works, {"b": np.ones(64)}, None, SpeedUp(2.0))
     assert (widths["a"], widths["c"]) == (32, 6)
     assert uniform(groups, 0.9) == {"a": 32, "b": 8, "c": 6}
 
 
 def test_an_odd_width_falls_to_the_multiple_below_it() -> None:
-    groups, works = (Group("a", 30),), WORKS[:1]
+    groups, works = (a_group("a", 30),), WORKS[:1]
     assert allocate(groups, works, {"a": np.ones(30)}, None, Share(0.1)) == {"a": 24}
     assert uniform(groups, 0.05) == {"a": 30}
 
@@ -196,7 +188,77 @@ def test_uniform_widths_are_the_widest_that_are_fast_enough() -> None:
 
 
 def test_a_network_without_anything_to_remove_stays_as_it_is() -> None:
-    groups = (Group("a", 32, "an output"), Group("b", 64, "an output"))
+    groups = (a_group("a", 32, "an output"), a_group("b", 64, "an output"))
     assert allocate(groups, WORKS, {}, None, Share(0.5)) == {"a": 32, "b": 64}
     with pytest.raises(InputError, match="it is 1x"):
         allocate(groups, WORKS, {}, None, SpeedUp(2))
+
+
+# ── kernels that take several channels at once ─────────────────────────────────────────────────────────────────────
+
+# measured for a 3x3 convolution with AVX512: 24 channels cost more than 32, and 40 as much as 64
+STEPPED = KernelSteps(
+    kind="conv",
+    widths=((8, 20.0), (16, 20.0), (24, 42.0), (32, 32.0), (40, 64.0), (48, 64.0), (56, 64.0), (64, 64.0)),
+)
+
+
+def stepped(given: OperatorCosts) -> OperatorCosts:
+    return replace(given, steps=(STEPPED,))
+
+
+@pytest.mark.parametrize(
+    ("width", "like"),
+    [(1, 20), (8, 20), (17, 42), (24, 42), (30, 32), (33, 64), (64, 64), (65, 96), (96, 96), (97, 128), (168, 192)],
+)
+def test_channels_cost_like_those_that_the_kernels_work_on(width: int, like: float) -> None:
+    line = stepped(costs(a_conv=((0, 0.0), (900, 1.0))))
+    assert predicted_ns(WORKS[:1], line, {"a": width}) == pytest.approx(5 + like)
+    # channels that are read have no steps, nor have kinds that were not measured
+    both = stepped(costs(b_conv=((0, 0.0), (900, 1.0)), pool_pool=((0, 0.0), (100, 1.0))))
+    assert predicted_ns(WORKS[1:3], both, {"a": width, "b": 64}) == pytest.approx(5 + width * 64 + 64)
+
+
+def test_no_width_is_chosen_that_costs_more_than_a_greater_one() -> None:
+    line = stepped(
+        costs(
+            a_conv=((0, 0.0), (900, 1.0)),
+            b_conv=((0, 0.0), (900, 1.0)),
+            pool_pool=((0, 0.0), (1, 0.0)),
+            out_dense=((0, 0.0), (1, 0.0)),
+        )
+    )
+    draw = np.random.default_rng(0)
+    for factor in (1.3, 2, 3, 5, 8):
+        importance = {"a": draw.gamma(1, size=32), "b": draw.gamma(1, size=64)}
+        widths = allocate(GROUPS, WORKS, importance, line, SpeedUp(factor))
+        taken = predicted_ns(WORKS, line, widths)
+        wider = [
+            {**widths, name: wide}
+            for name, width in widths.items()
+            for wide in range(width + 8, {"a": 32, "b": 64}[name] + 1, 8)
+        ]
+        assert all(predicted_ns(WORKS, line, one) > taken for one in wider)
+
+
+def test_what_the_last_step_took_too_much_is_given_back() -> None:
+    works = (
+        a_work("a", "pool", 1.0, of({"a": 1}), of({"a": 1})),
+        a_work("b", "conv", 1.0, of(fixed=1), of({"b": 1})),
+    )
+    line = stepped(costs(a_pool=((0, 0.0), (32, 320.0)), b_conv=((0, 0.0), (64, 3_200.0))))
+    # a's channels are worth nothing and leave first, which is not enough; half of b's, the least that saves time, are
+    # more than enough without any of a's
+    importance = {"a": np.full(32, 1e-9), "b": np.ones(64)}
+    assert allocate(GROUPS, works, importance, line, SpeedUp(1.5)) == {"a": 32, "b": 32}
+
+
+def test_what_saves_no_time_does_not_leave_for_the_sake_of_time() -> None:
+    works = tuple(a_work(name, "pool", 1.0, of({name: 1}), of({name: 1})) for name in "ab")
+    line = costs(a_pool=((0, 7.0), (32, 7.0)), b_pool=((0, 0.0), (64, 640.0)))
+    importance = {"a": np.full(32, 1e-9), "b": np.ones(64)}
+    assert allocate(GROUPS, works, importance, line, SpeedUp(1.2)) == {"a": 32, "b": 48}
+
+
+def test_importance_that_is_not_finite_keeps_a_group_whole() -> None:
+    assert allocate(GROUPS, WORKS, {"a": np.full(32, np.inf), "b": np.ones(64)}, None, Share(0.5)) == {"a": 32, "b": 16}
