@@ -4,7 +4,7 @@
 #                ▼                                                              │
 # path ─load─▶ Model ─reshape─▶ Net ─optimize─▶ Artifact ─benchmark─▶ Measured ┐│
 #                │                                 └────evaluate────▶ Accuracy ├┴▶ Trial ─▶ choose ─▶ diagnose ─▶ Report
-#                └─ float32 of the model as it is = the baseline, by the same way ┘
+#                └─ float32 of the model itself = the baseline, the same way ───┘
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from edge_opt import units
 from edge_opt.errors import InputError
-from edge_opt.nets import allocation, train
+from edge_opt.nets import allocation, frameworks, train
 from edge_opt.nets.graph import Graph, importance, read, sliced
+from edge_opt.nets.train import answering
 from edge_opt.types import Change, Context, OperatorCosts, Trained, Width
 
 Mask = NDArray[np.bool_]
 
 _SHARE, _FACTOR = re.compile(r"slim(\d{1,2})"), re.compile(r"slim@(\d+(?:\.\d+)?)x")
-_STEP = 0.5  # of the channels that are left, or of the time: more at once is more than a training makes up for
+_STEP = 0.25  # of the channels or of the time, left at least by one step: a training does not make up for more
 _ON_THE_WAY = 0.3  # of the whole training, after each step but the last
 _LOOKED_AT, _BATCH = 1024, 64  # samples by which channels are judged
 
@@ -125,7 +126,7 @@ def _kept(graph: Graph, goal: allocation.Goal, teacher: Any, context: Context, n
     if path.exists():
         with np.load(path) as written:
             return {one.name: written[str(place)] for place, one in enumerate(graph.groups)}
-    lost = importance.taylor(graph, _batches(teacher, context), train.divergence)
+    lost = importance.taylor(graph, *_question(teacher, context))
     widths = allocation.allocate(graph.groups, graph.works, lost, context.costs, goal, context.multiple)
     keep = {one.name: _most(lost[one.name], widths[one.name]) for one in graph.groups}
     partial = path.with_suffix(".partial.npz")
@@ -141,13 +142,20 @@ def _most(values: NDArray[np.float64], count: int) -> Mask:
     return mask
 
 
-def _batches(teacher: Any, context: Context) -> Iterator[tuple[Any, Any]]:
-    """Samples with what the original answers to them: what is lost is lost of its answers."""
+def _question(teacher: Any, context: Context) -> tuple[list[tuple[Any, Any]], Callable[[Any, Any], Any]]:
+    """Samples in batches with what the original answers to them, and the loss of answering otherwise."""
     inputs = np.load(context.lesson.inputs, mmap_mode="r")
     places = np.sort(np.random.default_rng(context.seed).permutation(len(inputs))[:_LOOKED_AT])
-    for start in range(0, len(places), _BATCH):
-        batch = np.asarray(inputs[places[start : start + _BATCH]])
-        yield batch, train.answers(teacher, batch)
+    batches = [np.asarray(inputs[places[start : start + _BATCH]]) for start in range(0, len(places), _BATCH)]
+    wanted = [train.answers(teacher, batch) for batch in batches]
+    kind = answering.scale(teacher, np.concatenate(wanted))
+    tf = frameworks.tensorflow()
+
+    def loss(targets: Any, answers: Any) -> Any:
+        towards = tf.nn.softmax(answering.logits(targets, kind))
+        return tf.nn.softmax_cross_entropy_with_logits(towards, answering.logits(answers, kind))
+
+    return list(zip(batches, wanted, strict=True)), loss
 
 
 def _schedule(context: Context, place: int, count: int) -> train.Schedule:

@@ -17,7 +17,7 @@ from edge_opt.types import Change, Context, Progress
 
 FILE = "model.keras"
 _CHANGE = "change.json"
-_LOOK_S = 0.5
+_LOOK_S, _TELL_S = 0.5, 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +58,15 @@ def pass_of(word: str) -> registry.Pass:
 
 
 def follow(future: Future[Any], progress: Path, tell: Callable[[Progress], None]) -> None:
-    """Wait until ``future`` is done, and tell what is read in ``progress`` whenever that changes."""
-    told: Progress | None = None
+    """Wait until ``future`` is done, and tell what is read in ``progress``: every epoch, and now and then between."""
+    told: tuple[str, int] | None = None
+    told_at = 0.0
     while True:
         ended, _ = wait([future], timeout=_LOOK_S)
         now = _read(progress)
-        if now is not None and now != told:
+        if now is not None and ((now.what, now.done) != told or time.monotonic() - told_at > _TELL_S):
             tell(now)
-            told = now
+            told, told_at = (now.what, now.done), time.monotonic()
         if ended:
             return
 
