@@ -32,7 +32,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     "passes": {
         "slim": "edge_opt.passes.slim:slim",
         "strided": "edge_opt.passes.strided:strided",
-        "shallow": "edge_opt.passes.shallow:shallow",
+        #"shallow": "edge_opt.passes.shallow:shallow",
     },
     "exporters": {
         "tflite": "edge_opt.exporters.tflite:exporter",
@@ -102,7 +102,11 @@ class Pass(Protocol):
 
 
 class Exporter(Protocol):
-    """A float source and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1."""
+    """A float source and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1.
+
+    One that needs no SavedModel in between has ``export_function(frozen, out) -> Path`` too: the float32 file of a
+    frozen TensorFlow function. Without it the single layers of a network take longer to write.
+    """
 
     format: str
 

@@ -14,7 +14,7 @@ import numpy as np
 from edge_opt import registry
 from edge_opt.nets import frameworks, freeze
 from edge_opt.nets.allocation import uniform
-from edge_opt.nets.clock import cost_name
+from edge_opt.nets.clock import PERIOD, cost_name
 from edge_opt.nets.graph import Graph, Work, read
 from edge_opt.types import Quantization, Source, TensorSpec
 
@@ -22,6 +22,14 @@ MOST_LAYERS = 40  # that are written, of those that differ; the others are price
 _MOST_WEIGHTS = 2**24  # of one file: conversions of larger ones take a minute each
 _KEPT = (1, 1 / 2, 1 / 4, 0)  # of the channels, rounded to what the kernels work in, and at least one such step
 _LARGE = 2**16  # values of the input that only has to be copied
+_WIDTH = {"Conv2D": "filters", "Dense": "units"}
+# by kind, the layer by which the steps of its kernels are found, and what it reads; None is the width
+_PROBES: Mapping[str, tuple[str, Mapping[str, Any], tuple[int | None, ...]]] = {
+    "conv": ("Conv2D", {"kernel_size": 3, "padding": "same"}, (14, 14, 32)),
+    "dense": ("Dense", {}, (1024,)),
+    "depthwise": ("DepthwiseConv2D", {"kernel_size": 3, "padding": "same"}, (28, 28, None)),
+    "pool": ("MaxPooling2D", {"pool_size": 2}, (28, 28, None)),
+}
 # what has no say in how long a layer takes, and may name code that is not there
 _LEFT_OUT = ("name", "trainable", "dtype", "_initializer", "_regularizer", "_constraint")
 
@@ -30,7 +38,8 @@ _LEFT_OUT = ("name", "trainable", "dtype", "_initializer", "_regularizer", "_con
 class Point:
     """One layer at one width."""
 
-    work: float  # as the network does it in one inference: of a layer that is called twice, twice
+    inputs: int  # channels that it reads
+    outputs: int  # … and writes
     values: int  # that it reads and writes, all of which a runtime copies in and out when it is alone
     path: Path | None  # None where it was not written
 
@@ -41,18 +50,21 @@ class SingleLayer:
 
     names: tuple[str, ...]
     kind: str
+    scale: float  # of :class:`Work`: all calls of one inference together
     calls: int  # in one inference
     points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SingleLayers:
-    """The layers of a network, and two files to know by what it costs to run anything at all.
+    """The layers of a network, and what it takes to know their costs at all widths from a few.
 
-    ``empty`` computes nothing on one value, ``copying`` nothing on ``copied`` values.
+    ``probes`` has one layer of each kind at many widths, by which the steps of the kernels show. Of the two files, one
+    computes nothing on one value, the other nothing on ``copied`` values.
     """
 
     layers: tuple[SingleLayer, ...]
+    probes: tuple[SingleLayer, ...]
     empty: Path
     copying: Path
     copied: int
@@ -83,12 +95,15 @@ def write(graph: Graph, exporter: registry.Exporter, multiple: int, out: Path) -
             SingleLayer(
                 names=tuple(map(cost_name, works)),
                 kind=works[0].kind,
+                scale=works[0].scale,
                 calls=_calls(graph, works[0]),
                 points=tuple(_points(works[0], ladder, exporter, folder)),
             )
         )
+    kinds = sorted({work.kind for work in graph.works})
     return SingleLayers(
         layers=tuple(layers),
+        probes=tuple(_probe(kind, exporter, multiple, out / kind) for kind in kinds if multiple < PERIOD),
         empty=_exported(_empty, (1,), exporter, out / "empty"),
         copying=_exported(_empty, (_LARGE,), exporter, out / "copying"),
         copied=_LARGE,
@@ -119,10 +134,25 @@ def _points(
         weights = sum(math.prod(variable.shape) for variable in layer.weights)
         written = folder is not None and (weights <= _MOST_WEIGHTS or size == min(sides))
         yield Point(
-            work=size,
+            inputs=inputs,
+            outputs=outputs,
             values=math.prod(shape) + math.prod(answer),
             path=_exported(layer, shape, exporter, folder / f"{inputs}-{outputs}") if folder and written else None,
         )
+
+
+def _probe(kind: str, exporter: registry.Exporter, multiple: int, folder: Path) -> SingleLayer:
+    """A layer of ``kind``, large enough to be timed well, at every width until the steps of its kernels repeat."""
+    name, config, shape = _PROBES[kind]
+    points = []
+    for width in range(multiple, 2 * PERIOD + 1, multiple):
+        layer = getattr(frameworks.keras().layers, name)(**config, **({_WIDTH[name]: width} if name in _WIDTH else {}))
+        taken = tuple(width if size is None else size for size in shape)
+        answer = layer(frameworks.keras().Input(taken, batch_size=1)).shape[1:]
+        values = math.prod(taken) + math.prod(answer)
+        path = _exported(layer, taken, exporter, folder / str(width))
+        points.append(Point(inputs=taken[-1], outputs=width, values=values, path=path))
+    return SingleLayer(names=(), kind=kind, scale=1.0, calls=1, points=tuple(points))
 
 
 def _layer(work: Work, inputs: int, outputs: int) -> tuple[Any, tuple[int, ...]]:
@@ -133,9 +163,7 @@ def _layer(work: Work, inputs: int, outputs: int) -> tuple[Any, tuple[int, ...]]
     if config.get("groups", 1) == shape[axis] > 1:
         config["groups"] = inputs
     shape[axis] = inputs
-    for name in ("filters", "units"):
-        if name in config:
-            config[name] = outputs
+    config |= {name: outputs for name in _WIDTH.values() if name in config}
     kind = getattr(frameworks.keras().layers, work.config["class_name"])
     return kind.from_config({**config, "dtype": "float32"}), tuple(shape)
 
@@ -153,9 +181,11 @@ def _exported(call: Any, shape: tuple[int, ...], exporter: registry.Exporter, fo
     """The file that a runtime opens for ``call`` on inputs of ``shape``, the batch not counted."""
     entry = TensorSpec(name="x", shape=(None, *shape), dtype="float32")
     frozen = freeze.freeze(call, entry)
-    saved = freeze.write(frozen, entry, TensorSpec(name="y", shape=(), dtype="float32"), folder / "saved_model")
     built = folder / "built"
-    built.mkdir()
+    built.mkdir(parents=True)
+    if hasattr(exporter, "export_function"):
+        return Path(exporter.export_function(frozen, built))
+    saved = freeze.write(frozen, entry, TensorSpec(name="y", shape=(), dtype="float32"), folder / "saved_model")
     variant = exporter.variants(Quantization(), "saved_model")[0]
     none = np.zeros((0, *shape), np.float32)
     return exporter.export(Source(kind="saved_model", path=saved), Quantization(), variant, none, built)

@@ -53,6 +53,12 @@ class TFLiteExporter:
                 path.write_bytes(_quantizer(whole, quantization, samples).content())
         return path
 
+    def export_function(self, frozen: Any, out: Path) -> Path:
+        """Write a frozen function (``freeze.freeze``) in float32 into ``out``, as ``model.tflite``; return its path."""
+        path = out / _FILE
+        path.write_bytes(converter.of_function(frozen))
+        return path
+
     def layer_errors(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> tuple[LayerError, ...]:

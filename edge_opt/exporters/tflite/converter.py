@@ -22,6 +22,13 @@ def float32(saved_model: Path) -> Path:
     return kept(saved_model, "float32.tflite", make)
 
 
+def of_function(frozen: Any) -> bytes:
+    """The float32 file of a concrete function without variables, in a quarter of the time that a SavedModel takes."""
+    with converting("TensorFlow Lite's converter", "TFLite (float32)"):
+        lite, module = frameworks.tensorflow().lite, frameworks.tensorflow().Module()
+        return bytes(lite.TFLiteConverter.from_concrete_functions([frozen], module).convert())
+
+
 def quantized(saved_model: Path, quantization: Quantization, samples: NDArray[Any]) -> bytes:
     """The file that TensorFlow's converter makes of the SavedModel: float16, dynamic or static."""
     with converting("TensorFlow Lite's converter", f"TFLite ({phrase(quantization)})"):
