@@ -101,7 +101,7 @@ def test_a_network_that_is_sure_of_the_wrong_class_learns_all_the_same(keras: An
 
 
 def test_steps_are_those_of_adam_with_the_gradient_clipped(keras: Any) -> None:
-    layers = keras.layers  # no normalisation: the offsets before it have no gradient, and Adam makes steps of any noise
+    layers = keras.layers  # no normalisation: offsets before it have no gradient but noise
     student = keras.Sequential([keras.Input((6,)), layers.Dense(12, "relu"), layers.Dense(3, "softmax")])
     twin = keras.models.clone_model(student)
     twin.set_weights(student.get_weights())

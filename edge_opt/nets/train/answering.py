@@ -17,6 +17,7 @@ Answering = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 _MOST_VALUES = 2**20  # of the inputs in one batch
 _LEAST = 1e-20  # a probability below it has no logarithm in float32
+_LEAST_REST = 1e-7  # what the sigmoid of a large number leaves of 1
 _SUM = 1e-3  # how far the probabilities of a model in lower precision may be from 1 together
 
 
@@ -82,4 +83,13 @@ def logits(found: Any, kind: Scale) -> Any:
     if kind == "logits":
         return found
     log = tf.math.log(tf.maximum(found, _LEAST))
-    return log if kind == "probabilities" else log - tf.math.log(tf.maximum(1 - found, 1e-7))
+    return log if kind == "probabilities" else log - tf.math.log(tf.maximum(1 - found, _LEAST_REST))
+
+
+def unfolded(found: Any, kind: Scale) -> Any:
+    """The same from inside a graph: what went into the softmax or the sigmoid that made ``found``.
+
+    A network that is sure of the wrong class has no gradient behind them: the probability of the right one is 0 there.
+    """
+    last = {"probabilities": "Softmax", "sigmoids": "Sigmoid"}.get(kind)
+    return found.op.inputs[0] if found.op.type == last else logits(found, kind)

@@ -81,7 +81,7 @@ class Classroom:
 
     def values(self) -> list[NDArray[Any]]:
         """All variables of the student: weights, statistics, and what dropout draws from."""
-        return [np.array(variable) for variable in self.student.variables]
+        return [np.array(variable.numpy()) for variable in self.student.variables]
 
     def restore(self, values: list[NDArray[Any]]) -> None:
         """Give the student earlier :meth:`values`."""

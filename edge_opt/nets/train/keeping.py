@@ -52,7 +52,8 @@ def fingerprint(student: Any, samples: Samples, schedule: Schedule, seed: int) -
 
 def keep(state: State, path: Path) -> None:
     """Write ``state`` to ``path``, whole, or leave what was there."""
-    words = {name: value for name, value in asdict(state).items() if name not in ("student", "memory", "best")}
+    words = {name: value for name, value in vars(state).items() if name not in ("student", "memory", "best")}
+    words |= {"way": asdict(state.way), "pace": asdict(state.pace)}
     arrays: dict[str, Any] = {"words": np.array(json.dumps(words))}
     for name in ("student", "memory", "best"):
         arrays |= {f"{name}{place}": value for place, value in enumerate(getattr(state, name))}

@@ -65,7 +65,7 @@ def _watched(layer: Any) -> Iterator[list[tuple[NDArray[Any], NDArray[Any]]]]:
 
     def normalised(x: Any, training: bool | None = None, mask: Any = None) -> Any:
         answer = call(x, training=True, mask=mask)
-        found.append((np.array(layer.moving_mean), np.array(layer.moving_variance)))
+        found.append((np.array(layer.moving_mean.numpy()), np.array(layer.moving_variance.numpy())))
         return answer
 
     # with a momentum of 0 the moving statistics are those of the batch; what was no number would stay so
@@ -75,4 +75,5 @@ def _watched(layer: Any) -> Iterator[list[tuple[NDArray[Any], NDArray[Any]]]]:
     try:
         yield found
     finally:
-        layer.call, layer.momentum, layer.trainable = call, momentum, trainable
+        layer.momentum, layer.trainable = momentum, trainable
+        layer.__dict__.pop("call", None)

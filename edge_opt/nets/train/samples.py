@@ -78,7 +78,10 @@ def moved(pictures: NDArray[np.float32], axes: tuple[int, int], moves: NDArray[n
     rows = np.clip(np.arange(height) - moves[:, :1], 0, height - 1)
     columns = np.clip(np.arange(width) - moves[:, 1:2], 0, width - 1)
     columns = np.where(moves[:, 2:] == 1, width - 1 - columns, columns)
-    return pictures[np.arange(len(pictures))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    found: NDArray[np.float32] = pictures[
+        np.arange(len(pictures))[:, None, None], rows[:, :, None], columns[:, None, :]
+    ]
+    return found
 
 
 def _array(path: Path, *, mmap: bool = False) -> NDArray[np.float32]:

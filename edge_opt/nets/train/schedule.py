@@ -18,11 +18,11 @@ class Schedule:
     epochs without a better accuracy. ``seconds``, where given, shortens the training so that it fits.
     """
 
-    epochs: int = 20
+    epochs: int = 30
     batch: int = 64
-    rate: float = 2e-3
+    rate: float = 6e-3
     temperature: float = 3.0
-    soft: float = 0.5
+    soft: float = 0.25
     patience: int = 12
     seconds: float | None = None
 
