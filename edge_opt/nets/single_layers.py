@@ -104,8 +104,8 @@ def write(graph: Graph, exporter: registry.Exporter, multiple: int, out: Path) -
     return SingleLayers(
         layers=tuple(layers),
         probes=tuple(_probe(kind, exporter, multiple, out / kind) for kind in kinds if multiple < PERIOD),
-        empty=_exported(_empty, (1,), exporter, out / "empty"),
-        copying=_exported(_empty, (_LARGE,), exporter, out / "copying"),
+        empty=exported(_empty, (1,), exporter, out / "empty"),
+        copying=exported(_empty, (_LARGE,), exporter, out / "copying"),
         copied=_LARGE,
     )
 
@@ -137,7 +137,7 @@ def _points(
             inputs=inputs,
             outputs=outputs,
             values=math.prod(shape) + math.prod(answer),
-            path=_exported(layer, shape, exporter, folder / f"{inputs}-{outputs}") if folder and written else None,
+            path=exported(layer, shape, exporter, folder / f"{inputs}-{outputs}") if folder and written else None,
         )
 
 
@@ -150,7 +150,7 @@ def _probe(kind: str, exporter: registry.Exporter, multiple: int, folder: Path) 
         taken = tuple(width if size is None else size for size in shape)
         answer = layer(frameworks.keras().Input(taken, batch_size=1)).shape[1:]
         values = math.prod(taken) + math.prod(answer)
-        path = _exported(layer, taken, exporter, folder / str(width))
+        path = exported(layer, taken, exporter, folder / str(width))
         points.append(Point(inputs=taken[-1], outputs=width, values=values, path=path))
     return SingleLayer(names=(), kind=kind, scale=1.0, calls=1, points=tuple(points))
 
@@ -177,7 +177,7 @@ def _empty(inputs: Any) -> Any:
     return frameworks.tensorflow().nn.relu(inputs[:, :1])
 
 
-def _exported(call: Any, shape: tuple[int, ...], exporter: registry.Exporter, folder: Path) -> Path:
+def exported(call: Any, shape: tuple[int, ...], exporter: registry.Exporter, folder: Path) -> Path:
     """The file that a runtime opens for ``call`` on inputs of ``shape``, the batch not counted."""
     entry = TensorSpec(name="x", shape=(None, *shape), dtype="float32")
     frozen = freeze.freeze(call, entry)
