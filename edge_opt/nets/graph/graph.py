@@ -196,7 +196,8 @@ class _Reading:
             fixed = self._reasons.get(numbers[0], "") or (_SINGLE if len(numbers) == 1 else "")
             self._places[name] = np.array(numbers, np.int64)
             self._group.update(dict.fromkeys(numbers, name))
-            groups.append(Group(name, layers, len(numbers), fixed, min(count for slot, count in seen[numbers[0]])))
+            unit = min(count for slot, count in seen[numbers[0]] if slot < len(self._walk.producers))
+            groups.append(Group(name, layers, len(numbers), fixed, unit))
         return tuple(groups)
 
     def _slots(self) -> list[tuple[str, Ids]]:
