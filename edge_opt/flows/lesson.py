@@ -15,6 +15,7 @@ from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
 from edge_opt.types import ArrayPreprocessing, Finding, Lesson
 
+NET = "net "  # before the name of a network: its key in the journal
 MOST_BYTES = 4 * 2**30  # of training inputs on the disk, as float32
 FEWEST = 100
 _NEEDED = (

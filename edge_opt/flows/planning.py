@@ -49,16 +49,17 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
         skipped += late
         if taken:
             bench.run.append(key, [one.id for one in taken])
+    training_s = None
+    if any(one.recipe.passes for one in taken):
+        training_s = bench.run.once(f"training for {key}", float | None, lambda: slimming.training_s(bench, left_s))
     if taken:
-        _tell(bench, taken, skipped)
+        _tell(bench, taken, skipped, slimming.trainings(bench, taken) * (training_s or slimming.USUAL_S))
     said = knowledge.said(trials, bench.request.target, processor(bench))
     return Wave(
         candidates=taken,
         skipped=skipped,
         findings=(*climbed.findings, *smaller.findings, *said),
-        training_s=bench.run.once(f"training for {key}", float | None, lambda: slimming.training_s(bench, left_s))
-        if any(one.recipe.passes for one in taken)
-        else None,
+        training_s=training_s,
     )
 
 
@@ -145,8 +146,8 @@ def _candidate(trial: Trial) -> Candidate:
     )
 
 
-def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skipped, ...]) -> None:
-    """Say what comes, what it will take, and what it leaves out."""
+def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skipped, ...], training_s: float) -> None:
+    """Say what comes, what it will take, of which ``training_s`` are for training, and what it leaves out."""
     request, summary = bench.request, bench.given.summary
     outline = plan.outline(
         candidates,
@@ -155,7 +156,7 @@ def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skip
         np.load(bench.given.timing, mmap_mode="r")[0].nbytes,
         0 if bench.untimed else request.protocol.rounds,
         summary.certification,
-        _beside_s(bench),
+        _beside_s(bench) + training_s,
     )
     doubt = guard.enough(summary.certification, request.target.budget.max_drop)
     bench.watch(replace(outline, findings=(doubt,) if doubt else (), skipped=skipped, effort=request.effort))

@@ -11,7 +11,7 @@ from typing import Any
 from edge_opt import units
 from edge_opt.errors import InputError, MissingPackage, StepFailed, TimedOut
 from edge_opt.flows.costs import costs_of
-from edge_opt.flows.lesson import lesson_of, untaught
+from edge_opt.flows.lesson import NET, lesson_of, untaught
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.trials import Failures
 from edge_opt.flows.workbench import Workbench
@@ -21,7 +21,6 @@ from edge_opt.store import code, content, dump
 from edge_opt.types import Candidate, Context, Failure, Finding, Model, Net, Progress, Source, Step
 
 Passes = tuple[str, ...]
-_NET = "net "  # before the name of one: its key in the journal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ def reshape(bench: Workbench, candidates: Sequence[Candidate], training_s: float
 
 def nets(bench: Workbench) -> tuple[Net, ...]:
     """Every network that passes made in this run, in the order in which they were made."""
-    found = (bench.run.known(key, Net | Unmade) for key in bench.run.keys if key.startswith(_NET))
+    found = (bench.run.known(key, Net | Unmade) for key in bench.run.keys if key.startswith(NET))
     return tuple(one for one in found if isinstance(one, Net))
 
 
@@ -83,7 +82,7 @@ def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | Non
             return Unmade(message=error.message, hint=error.hint)
 
     try:
-        made: Net | Unmade = bench.run.once(f"{_NET}{name}", Net | Unmade, work)
+        made: Net | Unmade = bench.run.once(f"{NET}{name}", Net | Unmade, work)
         return made
     except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
         return Unmade(message=error.message, hint=error.hint)

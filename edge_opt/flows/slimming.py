@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_opt import units
-from edge_opt.flows.lesson import untaught
+from edge_opt.flows.lesson import NET, untaught
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import pareto
 from edge_opt.stages.plan import slimming
 from edge_opt.types import Candidate, Failure, Finding, Skipped, Trial
 
+USUAL_S = 60.0  # of a training that nothing is known of
 _LEAST_S = 15.0  # a shorter training only spoils a network
 _SHARE = 0.5  # of the time that is left, for the training of one network
 
@@ -53,3 +54,9 @@ def training_s(bench: Workbench, left_s: float | None) -> float | None:
     if left_s is None:
         return most
     return max(0.0, min(left_s * _SHARE, most if most is not None else left_s))
+
+
+def trainings(bench: Workbench, candidates: Sequence[Candidate]) -> int:
+    """How many networks ``candidates`` need that are not yet made."""
+    every = {one.recipe.passes[:length] for one in candidates for length in range(1, len(one.recipe.passes) + 1)}
+    return sum(not bench.run.finished(f"{NET}{'+'.join(passes)}") for passes in every)

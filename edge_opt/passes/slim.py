@@ -162,10 +162,7 @@ def _schedule(context: Context, place: int, count: int) -> train.Schedule:
     """The whole training for the last step, and a part of it for those before, which only have to lead there."""
     parts = [_ON_THE_WAY] * (count - 1) + [1.0]
     share = parts[place] / sum(parts)
-    whole = train.Schedule(
-        soft=train.Schedule.soft if context.lesson.labels is not None else 1.0,
-        seconds=None if context.seconds is None else context.seconds * share,
-    )
+    whole = train.Schedule(seconds=None if context.seconds is None else context.seconds * share)
     return whole if place == count - 1 else replace(whole, epochs=max(1, round(whole.epochs * _ON_THE_WAY)))
 
 
