@@ -29,8 +29,8 @@ class Chains:
         self._answers = {id(tensor) for tensor in frameworks.keras().tree.flatten(graph.flat.outputs)}
 
     def once(self, call: Call) -> bool:
-        """Whether its layer is called nowhere else, with one input and one answer."""
-        return self._calls[id(call.operation)] == 1 and len(call.inputs) == len(call.outputs) == 1
+        """Whether its layer is called nowhere else, and has one answer."""
+        return self._calls[id(call.operation)] == 1 and len(call.outputs) == 1
 
     def answers(self, tensor: Tensor) -> bool:
         """Whether ``tensor`` is one that the model answers with."""
@@ -41,10 +41,10 @@ class Chains:
         return tuple(self._readers[id(tensor)])
 
     def after(self, call: Call) -> Iterator[Call]:
-        """The calls behind ``call``, each the only one to read what the one before answers; all called once."""
+        """The calls behind ``call``, each the only one to read what the one before answers and reading nothing else."""
         while len(call.outputs) == 1 and not self.answers(call.outputs[0]):
             readers = self.readers(call.outputs[0])
-            if len(readers) != 1 or not self.once(readers[0]):
+            if len(readers) != 1 or not self.once(readers[0]) or len(readers[0].inputs) != 1:
                 return
             (call,) = readers
             yield call
