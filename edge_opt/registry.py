@@ -32,7 +32,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     "passes": {
         "slim": "edge_opt.passes.slim:slim",
         "strided": "edge_opt.passes.strided:strided",
-        #"shallow": "edge_opt.passes.shallow:shallow",
+        "shallow": "edge_opt.passes.shallow:shallow",
     },
     "exporters": {
         "tflite": "edge_opt.exporters.tflite:exporter",

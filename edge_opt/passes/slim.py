@@ -130,7 +130,8 @@ def _kept(graph: Graph, goal: allocation.Goal, teacher: Any, context: Context, n
     widths = allocation.allocate(graph.groups, graph.works, lost, context.costs, goal, context.multiple)
     keep = {one.name: _most(lost[one.name], widths[one.name]) for one in graph.groups}
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, **{str(place): keep[one.name] for place, one in enumerate(graph.groups)})
+    masks: dict[str, Any] = {str(place): keep[one.name] for place, one in enumerate(graph.groups)}
+    np.savez(partial, **masks)
     os.replace(partial, path)
     return keep
 

@@ -93,7 +93,7 @@ def _latency(
         subject.watch(Step(stage="convert", what=candidate.export_id, done=0, total=1))
 
         def convert() -> Artifact | Failure:
-            (export,) = begin([candidate], start, run, subject.executor)
+            (export,) = begin([candidate], {(): start}, run, subject.executor)
             return finish(candidate, export, start, run, device)
 
         made = run.once(f"artifact for the {key}", Artifact | Failure, convert)
