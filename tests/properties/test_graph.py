@@ -62,7 +62,9 @@ def passing(draw: Draw, tensors: list[Any]) -> Any:
 
 def operation(draw: Draw, tensors: list[Any]) -> Any:
     x = one(draw, tensors)
-    return draw(st.sampled_from((lambda: x * 0.5 + 1.0, lambda: keras.ops.relu6(x + 3.0), lambda: x * x)))()
+    return draw(
+        st.sampled_from((lambda: x * 0.5 + 1.0, lambda: keras.ops.relu6(x + 3.0), lambda: x * keras.ops.sigmoid(x)))
+    )()
 
 
 def merged(draw: Draw, tensors: list[Any]) -> Any:

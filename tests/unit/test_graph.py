@@ -55,9 +55,10 @@ def widths(graph: Graph, keep: Mapping[str, NDArray[np.bool_]]) -> dict[str, int
 
 
 def difference(found: Any, expected: Any) -> float:
-    """Of the largest output."""
+    """Of the largest output, where that is no zero."""
     pairs = zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True)
-    return max(float(np.abs(np.asarray(a) - np.asarray(b)).max() / np.abs(np.asarray(b)).max()) for a, b in pairs)
+    arrays = [(np.asarray(a), np.asarray(b)) for a, b in pairs]
+    return max(float(np.abs(a - b).max() / max(1e-6, np.abs(b).max())) for a, b in arrays)
 
 
 def groups(graph: Graph) -> dict[str, tuple[tuple[str, ...], int]]:
