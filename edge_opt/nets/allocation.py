@@ -1,7 +1,8 @@
 """How wide each group of channels shall be: those leave first that are missed least for the time that they take.
 
 In steps of as many channels as the target's kernels work in, or several times that, each step the one that loses the
-least importance for the nanoseconds that it saves, until what was asked for is reached.
+least for the nanoseconds that it saves, until what was asked for is reached. All layers count alike, and what is lost
+in one is the logarithm of the share of its importance that it keeps.
 
 Source: the greedy solution of a knapsack, by value for weight (Dantzig 1957, *Discrete-Variable Extremum Problems*);
 measured time in place of operations as in Yang et al. (2018), *NetAdapt*.
@@ -23,6 +24,7 @@ from edge_opt.nets.graph import Group, Work
 from edge_opt.types import OperatorCosts
 
 _CLOSE = 1e-9  # sums of floats that should be equal
+_NOTHING = 1e-12  # as a share
 _FARTHEST = 64  # channels in one step: beyond, the steps of kernels have long repeated
 _AT_ONCE = 20  # groups of which one takes a step at a time
 _SHARES = 1001  # uniform shares that are tried
@@ -55,13 +57,13 @@ def allocate(
 ) -> dict[str, int]:
     """The width of each group: ``multiple`` channels at least, or all where it has fewer, and a multiple where less.
 
-    ``importance`` is what is lost with each channel, ``(width,)`` by group, on one scale for all groups; one of a group
-    that is not finite keeps all of it. Raises InputError where no widths reach ``goal``, and says what they do reach.
+    ``importance`` is what is lost with each channel, ``(width,)`` by group, of any scale; where one is not finite, its
+    group keeps all. Raises InputError where no widths reach ``goal``, and says what they do reach.
     """
     free = [one for one in groups if not one.fixed and one.width > multiple and np.isfinite(importance[one.name]).all()]
     full = {one.name: one.width for one in groups}
     clock = Clock(works, costs, [one.name for one in free], full)
-    lost = [np.concatenate([[0.0], np.cumsum(np.sort(np.asarray(importance[one.name], np.float64)))]) for one in free]
+    lost = [_lost(np.asarray(importance[one.name], np.float64)) for one in free]
     start = np.array([one.width for one in free], np.float64)
     reached = _reached(goal, sum(one.width for one in groups if not one.fixed), clock, start)
     widths, best = start.copy(), start
@@ -75,6 +77,18 @@ def allocate(
                 best = min(best, widths.copy(), key=lambda one: float(clock.ns(one)[0]))
     widths = _given_back(reached, lost, start, widths, multiple)
     return {**full, **{one.name: int(width) for one, width in zip(free, widths, strict=True)}}
+
+
+def _lost(importance: Floats) -> Floats:
+    """What is lost with the least important 0, 1, … channels of a group: the logarithm of the share that is kept.
+
+    Sums of importance would let one layer shrink to almost nothing, as they are of the first order; but all that a
+    network knows has to pass through each of its layers.
+    """
+    kept = np.cumsum(np.sort(importance)[::-1])[::-1]
+    if not kept[0] > 0:
+        return np.zeros(len(kept) + 1)
+    return np.concatenate([-np.log(np.maximum(kept / kept[0], _NOTHING)), [-np.log(_NOTHING)]])
 
 
 def _cheapest(clock: Clock, lost: Sequence[Floats], start: Floats, widths: Floats, multiple: int) -> dict[int, float]:

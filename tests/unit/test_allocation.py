@@ -99,12 +99,10 @@ def test_the_goal_is_reached_and_was_not_a_step_before(goal: Share | SpeedUp, gi
 
 
 def test_the_steps_are_those_of_least_loss_for_the_time_saved() -> None:
-    # with a thousandth of the importance, b's channels leave first although each saves less than one of a's
-    cheap = {"a": np.ones(32), "b": np.full(64, 1e-3)}
-    assert allocate(GROUPS, WORKS, cheap, None, Share(0.5)) == {"a": 32, "b": 16}
-    # as important as one another, those leave that take the most time: one of a's takes part in 64 products, not in 32
-    assert allocate(GROUPS, WORKS, EVEN, None, Share(0.2)) == {"a": 8, "b": 64}
-    # and where the target takes as long for the convolution whatever its width, only the pooling is worth a step
+    # a few channels hold nearly all of b's importance: the others leave first although each saves less than one of a's
+    few = {"a": np.ones(32), "b": np.concatenate([np.ones(16), np.full(48, 1e-6)])}
+    assert allocate(GROUPS, WORKS, few, None, Share(0.5)) == {"a": 32, "b": 16}
+    # where the target takes as long for the convolution whatever its width, only the pooling is worth a step
     flat = costs(
         a_conv=((0, 100.0), (28_800, 100.0)),
         b_conv=((0, 3_000.0), (1_843_200, 3_000.0)),
@@ -112,13 +110,28 @@ def test_the_steps_are_those_of_least_loss_for_the_time_saved() -> None:
         out_dense=((0, 0.0), (16_000, 80.0)),
     )
     assert allocate(GROUPS, WORKS, EVEN, flat, Share(0.5)) == {"a": 32, "b": 16}
+    # as important and as wide as one another, that one gives more which takes more time
+    twins = tuple(a_group(name, 32) for name in "ab")
+    works = tuple(
+        a_work(name, "depthwise", scale, of({name: 1}), of({name: 1})) for name, scale in (("a", 100.0), ("b", 300.0))
+    )
+    even = {name: np.ones(32) for name in "ab"}
+    assert allocate(twins, works, even, None, Share(0.25)) == {"a": 32, "b": 16}
 
 
-def test_the_least_important_channels_of_a_group_are_those_that_a_step_loses() -> None:
-    # half of a's channels are worth nothing, wherever they stand: they leave before any of b's, the others after
-    importance = {"a": np.tile([0.0, 1e6], 16), "b": np.ones(64)}
-    widths = allocate(GROUPS, WORKS, importance, None, Share(0.5))
-    assert widths == {"a": 16, "b": 32}
+def test_importance_is_compared_within_a_group_and_its_order_does_not_matter() -> None:
+    draw = np.random.default_rng(0)
+    importance = {"a": draw.gamma(0.5, size=32), "b": draw.gamma(0.5, size=64)}
+    found = allocate(GROUPS, WORKS, importance, MEASURED, SpeedUp(3))
+    other = {"a": 1e6 * draw.permutation(importance["a"]), "b": draw.permutation(importance["b"])}
+    assert allocate(GROUPS, WORKS, other, MEASURED, SpeedUp(3)) == found
+
+
+def test_channels_that_are_worth_nothing_leave_before_any_other() -> None:
+    importance = {"a": np.tile([0.0, 1.0], 16), "b": np.ones(64)}
+    assert allocate(GROUPS, WORKS, importance, None, Share(16 / 96)) == {"a": 16, "b": 64}
+    dead = {"a": np.zeros(32), "b": np.ones(64)}
+    assert allocate(GROUPS, WORKS, dead, None, Share(24 / 96)) == {"a": 8, "b": 64}
 
 
 def test_no_other_widths_as_fast_lose_less_where_groups_do_not_touch() -> None:
@@ -132,7 +145,10 @@ def test_no_other_widths_as_fast_lose_less_where_groups_do_not_touch() -> None:
     importance = {name: draw.gamma(0.5, size=32) for name in "abc"}
 
     def lost(widths: Mapping[str, int]) -> float:
-        return sum(float(np.sort(importance[name])[: 32 - width].sum()) for name, width in widths.items())
+        kept = [
+            np.sort(importance[name])[32 - width :].sum() / importance[name].sum() for name, width in widths.items()
+        ]
+        return -float(np.log(kept).sum())
 
     for factor in (1.2, 1.5, 2.0, 3.0):
         found = allocate(groups, works, importance, None, SpeedUp(factor))
@@ -249,14 +265,14 @@ def test_what_the_last_step_took_too_much_is_given_back() -> None:
     line = stepped(costs(a_pool=((0, 0.0), (32, 320.0)), b_conv=((0, 0.0), (64, 3_200.0))))
     # a's channels are worth nothing and leave first, which is not enough; half of b's, the least that saves time, are
     # more than enough without any of a's
-    importance = {"a": np.full(32, 1e-9), "b": np.ones(64)}
+    importance = {"a": np.concatenate([np.ones(8), np.full(24, 1e-9)]), "b": np.ones(64)}
     assert allocate(GROUPS, works, importance, line, SpeedUp(1.5)) == {"a": 32, "b": 32}
 
 
 def test_what_saves_no_time_does_not_leave_for_the_sake_of_time() -> None:
     works = tuple(a_work(name, "pool", 1.0, of({name: 1}), of({name: 1})) for name in "ab")
     line = costs(a_pool=((0, 7.0), (32, 7.0)), b_pool=((0, 0.0), (64, 640.0)))
-    importance = {"a": np.full(32, 1e-9), "b": np.ones(64)}
+    importance = {"a": np.concatenate([np.ones(8), np.full(24, 1e-9)]), "b": np.ones(64)}
     assert allocate(GROUPS, works, importance, line, SpeedUp(1.2)) == {"a": 32, "b": 48}
 
 
