@@ -104,7 +104,7 @@ class Trained:
     seconds: float
     accuracy: float
     teacher_accuracy: float
-    augmentation: tuple[Literal["shift", "flip"], ...] = ()
+    augmentation: tuple[Literal["shift", "flip", "light"], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from edge_opt.nets.train.classroom import Classroom
 from edge_opt.nets.train.keeping import State, fingerprint, keep, kept
 from edge_opt.nets.train.looking import tolerated
 from edge_opt.nets.train.normalisation import following
+from edge_opt.nets.train.samples import Augmentation
 from edge_opt.nets.train.schedule import Schedule, Way
 from edge_opt.nets.train.telling import Telling
 from edge_opt.types import Lesson, Trained
@@ -46,7 +47,6 @@ def fit(
     with following(student):
         room = Classroom(student, teacher, lesson, schedule, seed)
         name = fingerprint(student, room.samples, room.schedule, seed)
-        room.remember_answers(checkpoints / f"{name}.answers")
         state = _Training(room, checkpoints / f"{name}.npz", Telling(progress, what), begun).run()
         room.restore(state.best)
         room.close()
@@ -66,7 +66,13 @@ def probe(student: Any, teacher: Any, lesson: Lesson, schedule: Schedule) -> flo
     """Seconds that an epoch takes, a look at the selection split included, from a few steps; nothing is learned."""
     with following(student):
         room = Classroom(student, teacher, lesson, schedule, 0)
+        room.augmentation = _tolerated(room)
         return room.pace().cost(room.per_epoch, room.per_epoch, room.per_epoch)
+
+
+def _tolerated(room: Classroom) -> Augmentation:
+    samples = room.samples
+    return tolerated(room.ask, samples.selection, samples.selection_labels, samples.picture)
 
 
 class _Training:
@@ -76,6 +82,8 @@ class _Training:
         self._room, self._checkpoint, self._telling = room, checkpoint, telling
         self._start = room.values()
         found = kept(checkpoint)
+        room.augmentation = found.augmentation if found else _tolerated(room)
+        room.remember_answers(checkpoint.with_suffix(".answers"))
         self.state = found or self._begin(begun)
         self._begun = begun - (found.seconds if found else 0.0)  # as if all of it had been in one go
         if found is None:
@@ -90,7 +98,7 @@ class _Training:
         room.stepper.remember(tuple(state.memory))
         while not state.finished:
             way = state.way
-            loss = room.step(way.done, way.rate() * room.schedule.rate * state.slower, state.augmentation)
+            loss = room.step(way.done, way.rate() * room.schedule.rate * state.slower)
             if not math.isfinite(loss):
                 self._restart()
                 continue
@@ -107,8 +115,6 @@ class _Training:
     def _begin(self, begun: float) -> State:
         room = self._room
         accuracy, loss = room.look()
-        samples = room.samples
-        augmentation = tolerated(room.ask, samples.selection, samples.selection_labels, samples.picture)
         pace = room.pace()
         steps = room.per_epoch * room.schedule.epochs
         if room.schedule.seconds is not None:
@@ -122,7 +128,7 @@ class _Training:
             best=self._start,
             accuracy=accuracy,
             selection_loss=loss,
-            augmentation=augmentation,
+            augmentation=room.augmentation,
         )
 
     def _restart(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from edge_opt.types import Lesson
 
 _MOST = 2000  # samples of the selection split that are looked at mirrored
 _WORSE = 0.03  # of them may be wrong besides: a shoe or a 3 that is mirrored is another thing
+_DULL = 0.5  # of the contrast
+_MUCH_WORSE = 0.15  # of them may be wrong besides: where the light says what a thing is, more are
 _LEAST_SIZE = 16  # a smaller picture is a table of features as often as not
 
 
@@ -27,8 +29,9 @@ def judged(answers: NDArray[np.float32], labels: NDArray[np.int64], kind: Scale)
 def augmentation(teacher: Any, lesson: Lesson) -> Augmentation:
     """How training pictures may be changed without becoming something else; ``()`` for arrays.
 
-    They are shifted by up to a 14th of their size where they have at least 16×16 pixels, and mirrored where ``teacher``
-    names the mirrored selection split as well, within 3 points.
+    They are shifted by up to a 14th of their size where they have at least 16×16 pixels, mirrored where ``teacher``
+    names the mirrored selection split as well, within 3 points, and seen in another light where it names those of half
+    the contrast, within 15 points.
     """
     samples = opened(lesson, int(teacher.outputs[0].shape[-1]))
     return tolerated(answering(teacher), samples.selection, samples.selection_labels, samples.picture)
@@ -46,4 +49,11 @@ def tolerated(
     some, right = selection[:_MOST], labels[:_MOST]
     plain = float(np.mean(asked(some).argmax(1) == right))
     mirrored = float(np.mean(asked(np.flip(some, picture[1])).argmax(1) == right))
-    return ("shift", "flip") if mirrored >= plain - _WORSE else ("shift",)
+    mean = some.mean(axis=picture, keepdims=True)
+    dull = float(np.mean(asked(mean + (some - mean) * _DULL).argmax(1) == right))
+    found: list[Literal["shift", "flip", "light"]] = ["shift"]
+    if mirrored >= plain - _WORSE:
+        found.append("flip")
+    if dull >= plain - _MUCH_WORSE:
+        found.append("light")
+    return tuple(found)

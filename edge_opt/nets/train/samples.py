@@ -1,8 +1,9 @@
-"""The samples of a lesson: opened, checked, and given out in batches, moved and mirrored where that is asked for."""
+"""The samples of a lesson: opened, checked, and given out in batches, changed where that is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,14 @@ from numpy.typing import NDArray
 from edge_opt.errors import DataError
 from edge_opt.types import Lesson
 
-Augmentation = tuple[Literal["shift", "flip"], ...]
+Augmentation = tuple[Literal["shift", "flip", "light"], ...]
 
 _SHIFT = 14  # the largest is one of that many parts of the height, and of the width
+_CHANGES = 7  # of one picture: rows, columns, mirrored, contrast, brightness, noise, and what the noise is drawn from
+_LIT = 0.25  # of all pictures are seen in another light
+_CONTRAST = (-70, 10)  # percent
+_BRIGHTNESS, _NOISE = 100, 100  # thousandths of the range of all values
+_RANGED = 512  # samples by which that range is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +34,26 @@ class Samples:
     picture: tuple[int, int] | None
 
     def batch(self, places: NDArray[np.int64], moves: NDArray[np.int16]) -> NDArray[np.float32]:
-        """The samples at ``places`` ``(b,)``, moved by ``moves`` ``(b, 3)``: rows, columns, and 1 where mirrored."""
+        """The samples at ``places`` ``(b,)``, changed by ``moves`` ``(b, 7)``, as :meth:`moves` draws them."""
         taken = self.inputs[places]
-        return taken if self.picture is None or not moves.any() else moved(taken, self.picture, moves)
+        if self.picture is None or not moves.any():
+            return taken
+        shifted = moved(taken, self.picture, moves)
+        return lit(shifted, self.picture, moves, self.span) if moves[:, 3:].any() else shifted
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """The least and the largest value of the inputs, by some of them."""
+        some = self.inputs[:_RANGED]
+        return float(some.min()), float(some.max())
 
     def moves(self, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.int16]:
-        """How each training sample is moved in one epoch: ``(n, 3)``, all 0 without augmentation."""
-        found = np.zeros((len(self.inputs), 3), np.int16)
+        """How each training sample is changed in one epoch: ``(n, 7)``, all 0 without augmentation.
+
+        In this order: rows and columns that it is moved by, 1 where it is mirrored, percent of contrast more,
+        thousandths of brightness more and of noise, and what that is drawn from.
+        """
+        found = np.zeros((len(self.inputs), _CHANGES), np.int16)
         if self.picture is None:
             return found
         for column, axis in enumerate(self.picture):
@@ -43,6 +62,12 @@ class Samples:
                 found[:, column] = rng.integers(-most, most + 1, len(found))
         if "flip" in augmentation:
             found[:, 2] = rng.integers(0, 2, len(found))
+        if "light" in augmentation:
+            chosen = np.flatnonzero(rng.random(len(found)) < _LIT)
+            found[chosen, 3] = rng.integers(_CONTRAST[0], _CONTRAST[1] + 1, len(chosen))
+            found[chosen, 4] = rng.integers(-_BRIGHTNESS, _BRIGHTNESS + 1, len(chosen))
+            found[chosen, 5] = rng.integers(0, _NOISE + 1, len(chosen))
+            found[chosen, 6] = rng.integers(0, np.iinfo(np.int16).max, len(chosen))
         return found
 
 
@@ -68,7 +93,7 @@ def opened(lesson: Lesson, classes: int) -> Samples:
 
 
 def moved(pictures: NDArray[np.float32], axes: tuple[int, int], moves: NDArray[np.int16]) -> NDArray[np.float32]:
-    """``pictures`` ``(n, …)`` moved by ``moves`` ``(n, 3)``; what comes in at an edge repeats it.
+    """``pictures`` ``(n, …)`` moved by the first three of ``moves`` ``(n, 7)``; what comes in at an edge repeats it.
 
     ``axes`` are those of height and width, the batch axis counted: ``(1, 2)`` or ``(2, 3)``.
     """
@@ -77,10 +102,25 @@ def moved(pictures: NDArray[np.float32], axes: tuple[int, int], moves: NDArray[n
     height, width = pictures.shape[1:3]
     rows = np.clip(np.arange(height) - moves[:, :1], 0, height - 1)
     columns = np.clip(np.arange(width) - moves[:, 1:2], 0, width - 1)
-    columns = np.where(moves[:, 2:] == 1, width - 1 - columns, columns)
+    columns = np.where(moves[:, 2:3] == 1, width - 1 - columns, columns)
     found: NDArray[np.float32] = pictures[
         np.arange(len(pictures))[:, None, None], rows[:, :, None], columns[:, None, :]
     ]
+    return found
+
+
+def lit(
+    pictures: NDArray[np.float32], axes: tuple[int, int], moves: NDArray[np.int16], span: tuple[float, float]
+) -> NDArray[np.float32]:
+    """``pictures`` ``(n, …)`` in the light of ``moves`` ``(n, 7)``, within ``span``; contrast is about their mean."""
+    low, high = span
+    found = pictures.copy()
+    chosen = np.flatnonzero(moves[:, 3:].any(axis=1))
+    some, change = found[chosen], moves[chosen].astype(np.float32).reshape(-1, _CHANGES, *[1] * (pictures.ndim - 1))
+    mean = some.mean(axis=axes, keepdims=True)
+    some = mean + (some - mean) * (1 + change[:, 3] / 100) + change[:, 4] / 1000 * (high - low)
+    noise = np.random.default_rng(moves[chosen, 6].tolist()).standard_normal(some.shape, np.float32)
+    found[chosen] = np.clip(some + noise * change[:, 5] / 1000 * (high - low), low, high)
     return found
 
 

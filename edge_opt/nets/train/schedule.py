@@ -13,9 +13,10 @@ _LONGEST = 100
 class Schedule:
     """What a training is asked for: at most ``epochs``, the rate rising shortly and falling to 0 along a cosine.
 
-    ``soft`` is the share of the teacher's answers in the loss, the labels have the rest; without labels it counts as 1,
-    and 0 is plain fine-tuning. ``temperature`` softens those answers and the student's alike. ``patience`` counts
-    epochs without a better accuracy. ``seconds``, where given, shortens the training so that it fits.
+    ``soft`` is the share of the teacher's answers in the loss, and the labels have the rest, which is all of it where
+    the teacher is wrong; without labels it counts as 1, and 0 is plain fine-tuning. ``temperature`` softens those
+    answers and the student's alike. ``patience`` counts epochs without a better accuracy. ``seconds``, where given,
+    shortens the training so that it fits.
     """
 
     epochs: int = 30

@@ -18,7 +18,9 @@ class Stepper:
     """A student under training, and what Adam remembers of it.
 
     Source: Hinton et al. (2015), *Distilling the Knowledge in a Neural Network*, section 2: the softened answers count
-    by the square of the temperature, so that ``soft`` keeps its meaning whatever that is.
+    by the square of the temperature, so that ``soft`` keeps its meaning whatever that is. Wen et al. (2019), *Preparing
+    Lessons: Improve Knowledge Distillation with Better Supervision*: where there are labels and the teacher is wrong by
+    them, the label has it all.
     """
 
     def __init__(self, student: Any, kind: Scale, temperature: float, soft: float) -> None:
@@ -74,11 +76,15 @@ class Stepper:
     def _loss(self, found: Any, taught: Any, labels: Any) -> Any:
         tf = tensorflow()
         total = tf.constant(0.0)
+        share = tf.constant(self._soft)
         if self._soft > 0:
-            wanted = tf.nn.softmax(logits(taught, self._kind) / self._temperature)
+            told = logits(taught, self._kind)
+            if self._soft < 1:
+                share *= tf.cast(tf.argmax(told, 1) == labels, tf.float32)
+            wanted = tf.nn.softmax(told / self._temperature)
             softened = tf.nn.softmax_cross_entropy_with_logits(wanted, found / self._temperature)
-            total += self._soft * self._temperature**2 * tf.reduce_mean(softened)
+            total += tf.reduce_mean(share * self._temperature**2 * softened)
         if self._soft < 1:
             hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, found)
-            total += (1 - self._soft) * tf.reduce_mean(hard)
+            total += tf.reduce_mean((1 - share) * hard)
         return total

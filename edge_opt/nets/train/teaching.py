@@ -1,4 +1,4 @@
-"""What the teacher answers to each training sample, asked once and kept in a file until the training ends."""
+"""What the teacher answers to samples that never change, asked once and kept in a file until the training ends."""
 
 from __future__ import annotations
 
