@@ -34,7 +34,10 @@ def randomised(model: Any, seed: int = 0) -> Any:
 
 def inputs_of(model: Any, count: int = 3, seed: int = 0) -> Any:
     draw = np.random.default_rng(seed)
-    found = [draw.uniform(-1, 1, (count, *tensor.shape[1:])).astype(np.float32) for tensor in model.inputs]
+    found = []
+    for tensor in model.inputs:
+        far = 1 if tensor.dtype == "float32" else 50
+        found.append(draw.uniform(-far, far, (count, *tensor.shape[1:])).astype(tensor.dtype))
     return found if len(found) > 1 else found[0]
 
 
@@ -80,8 +83,8 @@ def check(model: Any) -> tuple[Graph, Any]:
     return graph, small
 
 
-def chain(*layers: Any, shape: tuple[int, ...] = (8, 8, 3)) -> Any:
-    return keras.Sequential([keras.Input(shape), *layers])
+def chain(*layers: Any, shape: tuple[int, ...] = (8, 8, 3), name: str | None = None) -> Any:
+    return keras.Sequential([keras.Input(shape), *layers], name=name)
 
 
 def test_a_channel_that_leaves_takes_its_part_of_normalisation_and_of_what_reads_it_flattened() -> None:
@@ -226,6 +229,15 @@ def test_models_inside_are_opened_and_layers_called_twice_are_one() -> None:
     assert small.output_names == model.output_names == ["head"]
     (shared,) = (work for work in graph.works if work.layer == "block_a")
     assert shared(graph.widths) == 2 * 8 * 8 * 9 * 6 * 6
+
+
+def test_a_model_inside_that_makes_another_type_of_its_inputs_stays_closed() -> None:
+    inner = chain(L.Conv2D(4, 3), L.Flatten(), name="inner")
+    entry = keras.Input((8, 8, 3), dtype="int32")
+    model = keras.Model(entry, L.Dense(3, name="last")(L.Dense(6, name="a")(inner(entry))))
+    graph, _ = check(model)
+    assert [call.name for call in graph.calls] == ["inner", "a", "last"]
+    assert groups(graph) == {"a": (("a",), 6)}
 
 
 def test_several_inputs_and_named_outputs_stay_what_they_were() -> None:
