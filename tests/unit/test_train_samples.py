@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_opt.errors import DataError
-from edge_opt.nets.train.samples import moved, opened
+from edge_opt.nets.train.looking import tolerated
+from edge_opt.nets.train.samples import lit, moved, opened
 from edge_opt.types import Lesson
 
 DRAW = np.random.default_rng(0)
@@ -105,3 +106,61 @@ def test_a_selection_split_of_one_class_is_taken(tmp_path: Path) -> None:
 
 def test_no_labels_are_no_labels(tmp_path: Path) -> None:
     assert opened(lesson(tmp_path, labels=None), 3).labels is None
+
+
+# ── another light ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def light(contrast: int = 0, brightness: int = 0, noise: int = 0, drawn: int = 0) -> list[int]:
+    return [0, 0, 0, contrast, brightness, noise, drawn]
+
+
+def test_contrast_is_about_the_mean_of_each_channel_and_brightness_a_part_of_the_span() -> None:
+    pictures = DRAW.random((3, 11, 7, 3), np.float32)
+    found = lit(pictures, (1, 2), np.array([light(), light(-40), light(0, 50)], np.int16), (-5.0, 5.0))
+    np.testing.assert_array_equal(found[0], pictures[0])
+    for channel in range(3):
+        plane = pictures[1, ..., channel].astype(np.float64)
+        np.testing.assert_allclose(found[1, ..., channel], plane.mean() + 0.6 * (plane - plane.mean()), atol=1e-6)
+    np.testing.assert_allclose(found[2], pictures[2] + 0.05 * 10, atol=1e-6)
+
+
+def test_noise_has_the_strength_that_was_drawn_and_is_the_same_every_time() -> None:
+    pictures = np.zeros((2, 64, 64, 1), np.float32)
+    moves = np.array([light(noise=100, drawn=7), light(noise=100, drawn=8)], np.int16)
+    first, again = (lit(pictures, (1, 2), moves, (-1.0, 1.0)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.std(axis=(1, 2, 3)) == pytest.approx([0.2, 0.2], rel=0.1)
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_no_picture_leaves_the_span_of_the_inputs() -> None:
+    pictures = DRAW.random((20, 8, 8, 1), np.float32)
+    moves = np.array([light(10, 100, 100, place) for place in range(20)], np.int16)
+    found = lit(pictures, (1, 2), moves, (0.0, 1.0))
+    assert found.min() >= 0
+    assert found.max() <= 1
+
+
+def test_a_quarter_of_the_pictures_are_seen_in_another_light(tmp_path: Path) -> None:
+    given = lesson(tmp_path, inputs=np.zeros((4000, 20, 18, 1), np.float32), labels=np.arange(4000) % 3)
+    moves = opened(given, 3).moves(("light",), np.random.default_rng(1))
+    assert moves[:, 3:].any(axis=1).mean() == pytest.approx(0.25, abs=0.03)
+    assert not moves[:, :3].any()
+    assert moves[:, 3].min() >= -70
+    assert moves[:, 3].max() <= 10
+
+
+@pytest.mark.parametrize(("by_light", "expected"), [(False, True), (True, False)])
+def test_light_changes_only_where_the_teacher_does_not_go_by_it(by_light: bool, expected: bool) -> None:
+    labels = np.arange(60) % 2
+    pictures = DRAW.random((60, 16, 16, 1), np.float32) * 0.1
+    pictures[labels == 1, :8] += 0.6
+
+    def asked(given: NDArray[np.float32]) -> NDArray[np.float32]:
+        # by how much brighter the upper half is: as a size, or only as a sign
+        gap = given[:, :8].mean(axis=(1, 2, 3)) - given[:, 8:].mean(axis=(1, 2, 3))
+        bright = gap > (0.5 if by_light else 0.05)
+        return np.stack([~bright, bright], 1).astype(np.float32)
+
+    assert ("light" in tolerated(asked, pictures, labels, (1, 2))) is expected
