@@ -21,6 +21,7 @@ _CHECKPOINT_S = 30.0  # between two, inside an epoch
 _WINDOW_S = 1.0  # over which it is seen how fast training goes
 _LATE = 1.05  # of the time that is left: less is noise
 _SLOWER = 0.1
+_GUESSING = 1e9  # of the cross-entropy of guessing: who is no better after an epoch has learned nothing
 
 
 def fit(
@@ -150,6 +151,9 @@ class _Training:
         """At the end of an epoch: keep the student where it is the best so far, and write all down."""
         state, room = self.state, self._room
         accuracy, loss = room.look()
+        if state.slower == 1.0 and state.way.done <= room.per_epoch and loss > _GUESSING * math.log(room.classes):
+            self._restart()  # it has unlearned everything, as networks without normalisation do at too high a rate
+            return
         state.stale += 1
         if (accuracy, -loss) > (state.accuracy, -state.selection_loss):
             state.stale = 0 if accuracy > state.accuracy else state.stale
