@@ -34,7 +34,7 @@ class State:
     selection_loss: float = float("inf")
     teacher_accuracy: float = 0.0
     augmentation: Augmentation = ()
-    slower: float = 1.0  # what the rate is multiplied by, since the loss became NaN
+    slower: float = 1.0  # what the rate is multiplied by, once the loss became NaN or all was unlearned
     seconds: float = 0.0
     loss: float = 0.0  # the sum over the steps of this epoch
     stale: int = 0  # epochs without a better accuracy
