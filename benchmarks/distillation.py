@@ -92,7 +92,7 @@ def compare(name: str, share: float, seeds: int, epochs: int, tell: Callable[[st
 def table(models: Mapping[str, Any]) -> str:
     """What came of it, as Markdown: means over the seeds, and what distillation gains on both, in points, by seeds."""
     lines = [
-        "| network | original | labels | labels, twice as long | distillation | gain | gain on twice as long | seconds |",
+        "| network | original | labels | twice as long | distillation | gain | gain on twice as long | seconds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     every: list[list[float]] = [[], []]
