@@ -66,3 +66,12 @@ def test_half_a_checkpoint_is_none(tmp_path: Path, length: int) -> None:
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert kept(tmp_path / "one.npz") is None
+
+
+def test_a_checkpoint_of_another_version_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "one.npz"
+    keep(state(), path)
+    with np.load(path) as arrays:
+        found = dict(arrays)
+    np.savez(path, **{**found, "words": np.array(str(found["words"]).replace('"stale"', '"bored"'))})
+    assert kept(path) is None

@@ -65,16 +65,16 @@ def keep(state: State, path: Path) -> None:
 
 
 def kept(path: Path) -> State | None:
-    """What :func:`keep` wrote last; None where there is nothing, or what a power cut left of it."""
+    """What :func:`keep` wrote last; None where there is nothing, or what a power cut or another version left."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             words = json.loads(str(arrays["words"]))
-            values = {name: _several(arrays, name) for name in ("student", "memory", "best")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            words |= {name: _several(arrays, name) for name in ("student", "memory", "best")}
+        words |= {"way": Way(**words["way"]), "pace": Pace(**words["pace"])}
+        words["augmentation"] = tuple(words["augmentation"])
+        return State(**words)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
-    words["augmentation"] = tuple(words["augmentation"])
-    words |= {"way": Way(**words["way"]), "pace": Pace(**words["pace"]), **values}
-    return State(**words)
 
 
 def _several(arrays: Mapping[str, Any], name: str) -> Values:
