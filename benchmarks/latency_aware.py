@@ -1,9 +1,10 @@
 """Do widths chosen by what channels cost beat uniform ones? The accuracy of both at the same speed-up.
 
-Three networks lose a share of the channels of every layer, and then as many as it takes to be as fast by the measured
-costs of their layers, chosen by :mod:`edge_opt.nets.allocation`. Everything else is the same: the channels that stay
-are those of the greatest importance (Taylor), the training is one and the same distillation, and the speed-up of both
-is measured again on the finished networks. Accuracies are of the 10,000 test samples, which nothing else saw.
+Three networks lose the same share of the channels of every layer, or as many as :mod:`edge_opt.nets.allocation` chooses
+by the measured costs of their layers. Asked for ``2x``, uniform widths are the widest that are twice as fast by those
+costs; asked for ``75%``, they are a quarter, and the others have to be as fast as that. Everything else is the same:
+the channels that stay are those of the greatest importance (Taylor), the training is one and the same distillation, and
+speed-ups are measured again on the finished networks. Accuracies are of the 10,000 test samples, unseen by all else.
 
 ::
 
@@ -34,19 +35,22 @@ from edge_opt.stages import costs as pricing
 from edge_opt.types import OperatorCosts
 
 RESULT = Path(__file__).parent / "results" / "latency_aware.json"
-SHARES = (0.5, 0.75)  # where uniform widths are at their best: they are multiples of what kernels take at once
+ASKED = ("2x", "75%")
 RUNTIME, FORMAT, MULTIPLE = "litert", "tflite", 8
 JUDGED, BATCH = 1024, 64  # samples by which channels are judged
 Widths = Mapping[str, int]
 
 
-def choices(graph: Graph, lost: Mapping[str, NDArray[Any]], costs: OperatorCosts, share: float) -> dict[str, Widths]:
-    """The uniform widths, and those that are as fast by the costs of the layers."""
-    uniform = allocation.uniform(graph.groups, share, MULTIPLE)
-    factor = speed_up(graph, costs, uniform)
-    goal = allocation.SpeedUp(factor * (1 - 1e-6))
-    aware = allocation.allocate(graph.groups, graph.works, lost, costs, goal, MULTIPLE)
-    return {"uniform": uniform, "latency-aware": aware}
+def choices(graph: Graph, lost: Mapping[str, NDArray[Any]], costs: OperatorCosts, asked: str) -> dict[str, Widths]:
+    """The uniform widths that give what is asked for, and those by the costs of the layers that are as fast."""
+    if asked.endswith("%"):
+        uniform = allocation.uniform(graph.groups, float(asked[:-1]) / 100, MULTIPLE)
+        factor = speed_up(graph, costs, uniform) * (1 - 1e-6)
+    else:
+        factor = float(asked[:-1])
+        uniform = allocation.uniform_for(graph.groups, graph.works, costs, factor, MULTIPLE)
+    aware = allocation.allocate(graph.groups, graph.works, lost, costs, allocation.SpeedUp(factor), MULTIPLE)
+    return {"uniform": uniform, "by costs": aware}
 
 
 def speed_up(graph: Graph, costs: OperatorCosts, widths: Widths) -> float:
@@ -111,8 +115,8 @@ def timed(paths: Sequence[Path]) -> list[float]:
     return [one["median_ns"] for one in LocalDevice().run(job)["artifacts"]]
 
 
-def compare(name: str, seeds: int, epochs: int, shares: Sequence[float], tell: Callable[[str], None]) -> dict[str, Any]:
-    """Both ways to choose widths for one network, at each share and for each seed."""
+def compare(name: str, seeds: int, epochs: int, every: Sequence[str], tell: Callable[[str], None]) -> dict[str, Any]:
+    """Both ways to choose widths for one network, for all that is asked of it and each seed."""
     teacher = slim_models.load(name)
     graph = read(teacher)
     rows: list[dict[str, Any]] = []
@@ -121,15 +125,15 @@ def compare(name: str, seeds: int, epochs: int, shares: Sequence[float], tell: C
         singles = single_layers.write(graph, registry.load("exporters", FORMAT), MULTIPLE, scratch / "layers")
         costs = pricing.measure(singles, RUNTIME, {}, LocalDevice(), 1, 0)
         paths = [exported(teacher, scratch / "original")]
-        for share in shares:
+        for asked in every:
             for seed in range(seeds):
                 lost = judged(graph, seed)
-                for way, widths in choices(graph, lost, costs, share).items():
+                for way, widths in choices(graph, lost, costs, asked).items():
                     same = [row for row in rows if (row["seed"], row["of"]) == (seed, widths)]
                     net = taught(shrunk(graph, lost, widths), teacher, seed, 0 if same else epochs, scratch)
-                    paths.append(exported(net, scratch / f"{share}-{seed}-{way}"))
+                    paths.append(exported(net, scratch / f"{asked}-{seed}-{way}"))
                     row = {
-                        "share": share,
+                        "asked": asked,
                         "seed": seed,
                         "widths": way,
                         "of": dict(widths),
@@ -138,7 +142,7 @@ def compare(name: str, seeds: int, epochs: int, shares: Sequence[float], tell: C
                         "top1": same[0]["top1"] if same else slim_models.accuracy(net),  # the same training
                     }
                     rows.append(row)
-                    tell(f"{name} {share} {seed} {way}: {row['predicted_speed_up']}x {row['top1']:.4f} {row['of']}")
+                    tell(f"{name} {asked} {seed} {way}: {row['predicted_speed_up']}x {row['top1']:.4f} {row['of']}")
         original, *taken = timed(paths)
         for row, one in zip(rows, taken, strict=True):
             row["measured_speed_up"] = round(original / one, 3)
@@ -154,20 +158,20 @@ def compare(name: str, seeds: int, epochs: int, shares: Sequence[float], tell: C
 def table(models: Mapping[str, Any]) -> str:
     """What came of it, as Markdown: means over the seeds, and the difference seed by seed."""
     lines = [
-        "| network | removed | speed-up, uniform | by costs | top-1, uniform | by costs | difference in points |",
+        "| network | asked for | speed-up, uniform | by costs | top-1, uniform | by costs | difference in points |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, found in models.items():
-        for share in sorted({row["share"] for row in found["rows"]}):
+        for asked in dict.fromkeys(row["asked"] for row in found["rows"]):
             ways = [
-                [row for row in found["rows"] if (row["share"], row["widths"]) == (share, way)]
-                for way in ("uniform", "latency-aware")
+                [row for row in found["rows"] if (row["asked"], row["widths"]) == (asked, way)]
+                for way in ("uniform", "by costs")
             ]
             fast = [statistics.mean(row["measured_speed_up"] for row in rows) for rows in ways]
             right = [statistics.mean(row["top1"] for row in rows) for rows in ways]
             apart = [100 * (two["top1"] - one["top1"]) for one, two in zip(*ways, strict=True)]
             lines.append(
-                f"| {name} | {share:.0%} | {fast[0]:.2f} | {fast[1]:.2f} | {right[0]:.4f} | {right[1]:.4f} "
+                f"| {name} | {asked} | {fast[0]:.2f} | {fast[1]:.2f} | {right[0]:.4f} | {right[1]:.4f} "
                 f"| {statistics.mean(apart):+.2f} ({min(apart):+.2f} to {max(apart):+.2f}) |"
             )
     return "\n".join(lines)
@@ -178,19 +182,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    parser.add_argument("--asked", nargs="+", default=ASKED)
     parser.add_argument("--models", nargs="+", default=slim_models.NAMES)
     parser.add_argument("--output", type=Path, default=RESULT)
     asked = parser.parse_args()
     result: dict[str, Any] = {
         "edge_opt": __version__,
         "command": f"python benchmarks/latency_aware.py --seeds {asked.seeds} --epochs {asked.epochs} "
-        f"--shares {' '.join(map(str, asked.shares))} --models {' '.join(asked.models)}",
+        f"--asked {' '.join(asked.asked)} --models {' '.join(asked.models)}",
         "environment": LocalDevice().run({"protocol": 1, "mode": "environment"})["environment"],
         "models": {},
     }
     for name in asked.models:
-        found = compare(name, asked.seeds, asked.epochs, asked.shares, lambda line: print(line, flush=True))
+        found = compare(name, asked.seeds, asked.epochs, asked.asked, lambda line: print(line, flush=True))
         result["models"][name] = found
         asked.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(table(result["models"]))
