@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_opt.flows import slimming
-from edge_opt.flows.climbing import rungs
+from edge_opt.flows.climbing import Climbed, rungs
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, plan
@@ -34,11 +34,12 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
     What a wave of this run held is in the journal, so that a resumed one is planned as it was, however long it took.
     """
     tried = {*(one.id for one in trials), *(one.id for one in failures)}
-    climbed = rungs(bench, trials, tried)
-    worth, skipped = _worth_it(bench, (*_recipes(bench, trials, failures), *climbed.candidates), trials, failures)
     left_s = _left_s(bench, trials, pace)
-    smaller = slimming.proposed(bench, trials, failures, left_s) if not worth else slimming.Proposed()
-    worth += smaller.candidates
+    # smaller networks come as soon as it is known how to store them: most of what is left cannot win then any more
+    smaller = slimming.proposed(bench, trials, failures, left_s) if trials else slimming.Proposed()
+    climbed = rungs(bench, trials, tried) if not smaller.candidates else Climbed(candidates=(), findings=())
+    others = () if smaller.candidates else (*_recipes(bench, trials, failures), *climbed.candidates)
+    worth, skipped = _worth_it(bench, (*smaller.candidates, *others), trials, failures)
     skipped += smaller.skipped
     key = f"wave after {len(tried)} candidates"
     if bench.run.finished(key):

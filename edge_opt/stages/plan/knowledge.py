@@ -59,7 +59,9 @@ def ruled_out(candidate: Candidate, on: Processor, failures: Sequence[Failure]) 
     if not on.saturates:
         return "7-bit weights avoid an overflow that this processor does not have, and lose a bit for it"
     full = replace(candidate, variant="u8s8").id
-    if any(one.id == full and one.stage == _CHECKED for one in failures):
+    # a smaller network that is stored as the original had to be is no less in danger
+    like = full.removeprefix("".join(f"{word}+" for word in candidate.recipe.passes))
+    if any(one.id in (full, like) and one.stage == _CHECKED for one in failures):
         return ""
     return "8-bit weights were not shown to overflow, so there is nothing to win by 7-bit weights"
 
