@@ -23,7 +23,7 @@ from edge_opt.store import parse, read_json
 from edge_opt.types import Measured, Report, Trial
 
 RESULT = Path(__file__).parent / "results" / "slim_goal.json"
-# effort → its arguments, the seconds it may take, and how many times faster and smaller the certified artifact has to be
+# effort → its arguments, the seconds it may take, and how many times faster and smaller what is certified has to be
 ASKED: dict[str, tuple[tuple[str, ...], float, float, float]] = {
     "standard": ((), 480.0, 10.0, 25.0),
     "thorough": (("--time-limit", "20m"), 1200.0, 12.5, 40.0),
