@@ -237,7 +237,7 @@ def test_a_probe_predicts_an_epoch_and_teaches_nothing(keras: Any, tmp_path: Pat
     for one, other in zip(before, student.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     _, how = fitted(student, Wise.of(keras), given, tmp_path, epochs=4)
-    assert predicted == pytest.approx(how.seconds / 4, rel=0.75)
+    assert how.seconds / 4 / 6 < predicted < how.seconds / 4 * 2  # what starting takes counts in the latter
 
 
 def test_statistics_are_those_of_the_samples_and_dropout_is_off(keras: Any) -> None:
