@@ -38,7 +38,7 @@ def _costs(bench: Workbench, net: Path) -> OperatorCosts | Finding:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     parts = _measured_on(bench, net)
-    if cache and cache.take(parts, folder):
+    if cache and cache.take(parts, folder, counted=False):
         kept: OperatorCosts = parse(OperatorCosts, json.loads((folder / _FILE).read_text(encoding="utf-8")))
         return kept
     bench.watch(Step(stage="time layers", what=net.name, done=0, total=1))
@@ -70,6 +70,7 @@ def _measured_on(bench: Workbench, net: Path) -> dict[str, Any]:
     return {
         "costs": content(net),
         "target": bench.request.target.name,
+        "processor": bench.run.known("contents", dict[str, str])["processor"],
         "isa": sorted(bench.isa),
         "format": bench.baseline.format,
         "runtime": bench.baseline.runtime,
@@ -77,5 +78,5 @@ def _measured_on(bench: Workbench, net: Path) -> dict[str, Any]:
         "threads": bench.request.threads,
         "multiple": bench.request.target.channels_multiple,
         **bench.start.origin,
-        **code("nets", "exporters", "runtimes"),
+        **code("nets", "exporters", "runtimes", "stages"),
     }

@@ -77,7 +77,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         retimed=choice.retimed,
         findings=(
             *findings(bench, trials, choice.certificate),
-            *reshaped.findings(smaller),
+            *reshaped.findings(bench, smaller),
             *wave.findings,
             *choice.findings,
             *audited,

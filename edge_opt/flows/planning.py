@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_opt.flows import slimming
 from edge_opt.flows.climbing import Climbed, rungs
+from edge_opt.flows.lesson import training_bytes
 from edge_opt.flows.pace import Pace
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, plan
@@ -34,34 +35,75 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
     What a wave of this run held is in the journal, so that a resumed one is planned as it was, however long it took.
     """
     tried = {*(one.id for one in trials), *(one.id for one in failures)}
-    left_s = _left_s(bench, trials, pace)
-    # smaller networks come as soon as it is known how to store them: most of what is left cannot win then any more
-    smaller = slimming.proposed(bench, trials, failures, left_s) if trials else slimming.Proposed()
-    climbed = rungs(bench, trials, tried) if not smaller.candidates else Climbed(candidates=(), findings=())
-    others = () if smaller.candidates else (*_recipes(bench, trials, failures), *climbed.candidates)
-    worth, skipped = _worth_it(bench, (*smaller.candidates, *others), trials, failures)
-    skipped += smaller.skipped
     key = f"wave after {len(tried)} candidates"
-    if bench.run.finished(key):
-        before = bench.run.known(key, tuple[str, ...])
-        taken = tuple(one for one in worth if one.id in before)
-    else:
-        taken, late = _in_time(bench, worth, trials, pace)
-        skipped += late
-        if taken:
-            bench.run.append(key, [one.id for one in taken])
+    left_s = _left_s(bench, trials, pace)
+    smaller = slimming.proposed(bench, trials, failures, left_s) if trials else slimming.Proposed()
+    offers = _offers(bench, trials, failures, smaller.candidates)
+    taken = _first_taken(bench, offers, trials, failures, lambda worth: _as_before(bench, worth, key))
+    if not taken.candidates:
+        offers = _offers(bench, trials, failures, smaller.candidates)
+        taken = _first_taken(bench, offers, trials, failures, lambda worth: _in_time(bench, worth, trials, pace))
     training_s = None
-    if any(one.recipe.passes for one in taken):
-        training_s = bench.run.once(f"training for {key}", float | None, lambda: slimming.training_s(bench, left_s))
-    if taken:
-        _tell(bench, taken, skipped, slimming.trainings(bench, taken) * (training_s or slimming.USUAL_S))
+    if taken.candidates:
+        if not bench.run.finished(key):
+            bench.run.append(key, [one.id for one in taken.candidates])
+        if count := slimming.trainings(bench, taken.candidates):
+            # a training that goes on must have the time that it was begun with
+            given = bench.run.once(
+                f"training in {key}", float | None, lambda: slimming.training_s(bench, left_s, count)
+            )
+            training_s = given
+        _tell(bench, taken.candidates, taken.skipped, training_s)
     said = knowledge.said(trials, bench.request.target, processor(bench))
     return Wave(
-        candidates=taken,
-        skipped=skipped,
-        findings=(*climbed.findings, *smaller.findings, *said),
+        candidates=taken.candidates,
+        skipped=(*taken.skipped, *smaller.skipped),
+        findings=(*taken.findings, *smaller.findings, *said),
         training_s=training_s,
     )
+
+
+def _offers(
+    bench: Workbench, trials: Sequence[Trial], failures: Sequence[Failure], smaller: tuple[Candidate, ...]
+) -> Iterator[Climbed]:
+    """What there is to try, the most promising first; a later one counts where nothing of those before it fits.
+
+    Smaller networks come as soon as it is known how to store them: most of the rest cannot win then any more.
+    """
+    stored = any(one.recipe.quantization.mode != "none" for one in trials)
+    if stored:
+        yield Climbed(candidates=smaller, findings=())
+    climbed = rungs(bench, trials, {*(one.id for one in trials), *(one.id for one in failures)})
+    yield replace(climbed, candidates=(*_recipes(bench, trials, failures), *climbed.candidates))
+    if not stored:
+        yield Climbed(candidates=smaller, findings=())
+
+
+def _first_taken(
+    bench: Workbench,
+    offers: Iterable[Climbed],
+    trials: Sequence[Trial],
+    failures: Sequence[Failure],
+    take: Callable[[tuple[Candidate, ...]], tuple[tuple[Candidate, ...], tuple[Skipped, ...]]],
+) -> Wave:
+    """What is taken of the first offer of which something is, and why nothing is of those before it."""
+    skipped: tuple[Skipped, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    for offer in offers:
+        worth, unworthy = _worth_it(bench, offer.candidates, trials, failures)
+        taken, late = take(worth)
+        skipped, findings = (*skipped, *unworthy, *late), (*findings, *offer.findings)
+        if taken:
+            return Wave(candidates=taken, skipped=skipped, findings=findings)
+    return Wave(candidates=(), skipped=skipped, findings=findings)
+
+
+def _as_before(
+    bench: Workbench, candidates: Sequence[Candidate], key: str
+) -> tuple[tuple[Candidate, ...], tuple[Skipped, ...]]:
+    """Those that the journal has for this wave: nothing that was finished in it is to be lost."""
+    before = bench.run.known(key, tuple[str, ...], ())
+    return tuple(one for one in candidates if one.id in before), ()
 
 
 def processor(bench: Workbench) -> knowledge.Processor:
@@ -107,8 +149,10 @@ def _in_time(
         return tuple(candidates), ()
     scale = _scale(bench, trials, pace)
     prices = {one.id: sum(cost.price(one, scale).values()) for one in candidates}
+    trainings = slimming.trainings(bench, candidates)
+    training_s = slimming.training_s(bench, left_s, trainings) if trainings else None
     time = promise.Time(
-        left=left_s,
+        left=left_s - trainings * (training_s or 0.0),
         again=cost.again(scale) if trials else 0.0,
         share=_SHARE if trials else _FIRST_SHARE,
     )
@@ -147,9 +191,12 @@ def _candidate(trial: Trial) -> Candidate:
     )
 
 
-def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skipped, ...], training_s: float) -> None:
-    """Say what comes, what it will take, of which ``training_s`` are for training, and what it leaves out."""
+def _tell(
+    bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skipped, ...], training_s: float | None
+) -> None:
+    """Say what comes, what it will take with ``training_s`` for each training, and what it leaves out."""
     request, summary = bench.request, bench.given.summary
+    trainings = slimming.trainings(bench, candidates)
     outline = plan.outline(
         candidates,
         bench.given.model,
@@ -157,8 +204,10 @@ def _tell(bench: Workbench, candidates: Sequence[Candidate], skipped: tuple[Skip
         np.load(bench.given.timing, mmap_mode="r")[0].nbytes,
         0 if bench.untimed else request.protocol.rounds,
         summary.certification,
-        _beside_s(bench) + training_s,
+        _beside_s(bench) + trainings * (training_s if training_s is not None else slimming.USUAL_S),
     )
+    if trainings:
+        outline = replace(outline, disk_bytes=outline.disk_bytes + training_bytes(bench))
     doubt = guard.enough(summary.certification, request.target.budget.max_drop)
     bench.watch(replace(outline, findings=(doubt,) if doubt else (), skipped=skipped, effort=request.effort))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from edge_opt import units
 from edge_opt.errors import InputError, MissingPackage, StepFailed, TimedOut
+from edge_opt.flows import lesson
 from edge_opt.flows.costs import costs_of
-from edge_opt.flows.lesson import NET, lesson_of, untaught
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.trials import Failures
 from edge_opt.flows.workbench import Workbench
@@ -58,20 +58,27 @@ def reshape(bench: Workbench, candidates: Sequence[Candidate], training_s: float
 
 def nets(bench: Workbench) -> tuple[Net, ...]:
     """Every network that passes made in this run, in the order in which they were made."""
-    found = (bench.run.known(key, Net | Unmade) for key in bench.run.keys if key.startswith(NET))
+    found = (bench.run.known(key, Net | Unmade) for key in bench.run.keys if key.startswith(lesson.NET))
     return tuple(one for one in found if isinstance(one, Net))
 
 
-def findings(found: Sequence[Net]) -> tuple[Finding, ...]:
-    """What the passes had to say, each once."""
-    return tuple(dict.fromkeys(one for net in found for one in net.changes[-1].findings))
+def findings(bench: Workbench, found: Sequence[Net]) -> tuple[Finding, ...]:
+    """What the passes had to say, and what is to be said of the samples that they train on, each once."""
+    said = (one for net in found for one in net.changes[-1].findings)
+    return tuple(dict.fromkeys((*lesson.findings(bench), *said)))
 
 
 def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | None) -> Net | Unmade:
     """The network after the passes ``upto``, of which all but the last have led to ``before``."""
     name = "+".join(upto)
-    if why := untaught(bench):
+    if why := lesson.untaught(bench):
         return Unmade(message=why.why, hint=why.hint)
+    if training_s is not None and training_s < lesson.LEAST_S and not bench.run.finished(f"{lesson.NET}{name}"):
+        needed, left = units.format_seconds(lesson.LEAST_S), units.format_seconds(training_s)
+        return Unmade(
+            message=f"no time left: a training needs at least {needed}, and {left} are left for it",
+            hint="give more --time-limit, or go on later with --resume",
+        )
 
     def work() -> Net | Unmade:
         try:
@@ -82,7 +89,7 @@ def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | Non
             return Unmade(message=error.message, hint=error.hint)
 
     try:
-        made: Net | Unmade = bench.run.once(f"{NET}{name}", Net | Unmade, work)
+        made: Net | Unmade = bench.run.once(f"{lesson.NET}{name}", Net | Unmade, work)
         return made
     except MissingPackage as error:  # not in the journal: once it is installed, --resume shall try again
         return Unmade(message=error.message, hint=error.hint)
@@ -92,7 +99,7 @@ def _net(bench: Workbench, upto: Passes, before: Path, training_s: float | None)
     run, request, name = bench.run, bench.request, "+".join(upto)
     costs = costs_of(bench, before) if passes.pass_of(upto[-1]).PRICED else None
     context = Context(
-        lesson=lesson_of(bench),
+        lesson=lesson.lesson_of(bench),
         costs=None if isinstance(costs, Finding) else costs,
         multiple=request.target.channels_multiple,
         seed=request.seed,
@@ -107,8 +114,9 @@ def _net(bench: Workbench, upto: Passes, before: Path, training_s: float | None)
     parts = _made_from(bench, work)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    cache = bench.start.cache
-    if not (cache and cache.take(parts, out)):
+    # what a limit of time made of a training, another run will hardly ask for again
+    cache = bench.start.cache if bench.request.time_limit_s is None else None
+    if not (cache and cache.take(parts, out, counted=False)):
         _worked(bench, work, name)
         if cache:
             cache.keep(parts, out, passes.FILE)
@@ -153,10 +161,11 @@ def _state(folder: Path) -> tuple[tuple[str, float], ...]:
 
 
 def _said(now: Progress) -> str:
-    """How far a training is, as "slim50, 87.1 % right, 25 s left"."""
-    right = f"{units.format_percent(now.accuracy, digits=1)} on selection" if now.accuracy is not None else ""
+    """How far a training is, as "slim50, loss 0.42, 87.1% right, about 25 s left"."""
+    loss = f"loss {units.format_number(now.loss)}" if now.loss is not None else ""
+    right = f"{units.format_percent(now.accuracy, digits=1)} right" if now.accuracy is not None else ""
     left = f"about {units.format_seconds(now.left_s)} left" if now.left_s is not None else ""
-    return ", ".join(filter(None, (now.what, right, left)))
+    return ", ".join(filter(None, (now.what, loss, right, left)))
 
 
 def _made_from(bench: Workbench, work: passes.Work) -> dict[str, Any]:

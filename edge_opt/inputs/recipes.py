@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -77,7 +78,10 @@ def load(name_or_file: str) -> Recipe:
     Raises UnknownName for no such recipe or pass, InputError for a file that does not describe one.
     """
     *words, last = name_or_file.split(_JOINT)
-    if last not in names() and _pass_of(last):
+    if last.endswith(".toml"):  # whose folder may have a + in its name
+        known = list(takewhile(_pass_of, words))
+        words, last = known, _JOINT.join([*words[len(known) :], last])
+    elif last not in names() and _pass_of(last):
         words, last = [*words, last], RECIPES[0].name
     for word in words:
         if not _pass_of(word):

@@ -13,7 +13,18 @@ from edge_opt.inputs.embedded import shared_path
 from edge_opt.types import Budget, Target
 from edge_opt.units import parse_bytes, parse_duration_ns, parse_fraction
 
-_KEYS = ("description", "device", "formats", "runtimes", "threads", "isa", "isa_absent", "ram", "channels_multiple", "budget")
+_KEYS = (
+    "description",
+    "device",
+    "formats",
+    "runtimes",
+    "threads",
+    "isa",
+    "isa_absent",
+    "ram",
+    "channels_multiple",
+    "budget",
+)
 _BUDGET = ("max_drop", "max_latency", "max_size", "max_memory")
 
 

@@ -48,11 +48,11 @@ class Cache:
         self._unusable = False
         self._taken = 0  # since they were last counted aloud
 
-    def take(self, parts: Mapping[str, Any], out: Path) -> str | None:
+    def take(self, parts: Mapping[str, Any], out: Path, counted: bool = True) -> str | None:
         """The name of the file that a runtime opens, its artifact's files being copied into the empty folder ``out``.
 
-        None where nothing was kept under ``parts``; an entry that is damaged is dropped. Raises OSError where the disk
-        of ``out`` is full.
+        None where nothing was kept under ``parts``; an entry that is damaged is dropped. What is not ``counted`` is
+        left out of :meth:`tell_taken`. Raises OSError where the disk of ``out`` is full.
         """
         entry = self.folder / _key(parts)
         try:
@@ -61,7 +61,7 @@ class Cache:
             if measure(out)[0] == record["sha256"] and (out / record["opened"]).is_file():
                 with contextlib.suppress(OSError):  # of somebody else's: it is used all the same
                     os.utime(entry)
-                self._taken += 1
+                self._taken += counted
                 return str(record["opened"])
             damage = "its files do not have the hash that they were kept with"
         except FileNotFoundError:

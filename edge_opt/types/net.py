@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -48,8 +47,8 @@ class OperatorCosts:
 class Lesson:
     """What a network is trained on and stopped by: ``.npy`` files ``(n, …)`` float32 as the model sees them.
 
-    No sample of it selects nothing and certifies nothing but those of ``selection``, which stop the training.
-    Labels are ``(n,)`` int64; None where the data have none, and the original's own answers are all there is.
+    None of its training samples selects or certifies; those of ``selection`` only stop the training. Labels are
+    ``(n,)`` int64; None where the data have none, and the original's own answers are all there is.
     """
 
     inputs: Path
@@ -130,4 +129,3 @@ class Net:
     macs: int
     changes: tuple[Change, ...]
     seconds: float
-    versions: Mapping[str, str] = field(default_factory=dict)

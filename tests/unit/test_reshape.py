@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 from edge_opt.flows import pipeline
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes as recipe_table
-from edge_opt.types import Finding, Report, Step
+from edge_opt.types import Budget, Finding, Report, Step
 from tests import stack
 from tests.fake_passes import FakePass
 from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
-from tests.unit.test_pipeline import asked
+from tests.unit.test_pipeline import HOST, asked
 
 FAST = {
     "strided": FakeArtifact(latency_ns=20_000, wrong=0.002),
@@ -87,7 +88,7 @@ def test_without_samples_to_train_on_it_says_what_it_needs(tmp_path: Path, monke
 def test_the_search_goes_on_from_what_was_kept_and_back_from_what_was_lost(tmp_path: Path, monkeypatch: Any) -> None:
     passes = FakePass()
     stack.installed(monkeypatch, FAST, passes=passes)
-    monkeypatch.setattr("edge_opt.stages.plan.slimming._POOLINGS", frozenset({"Dense"}))  # the fake model has those
+    monkeypatch.setattr("edge_opt.stages.plan.slimming._pooled", lambda layers: True)
     report = run(asked(tmp_path, as_asked=False, effort="standard"))
     assert [one.name for one in report.nets] == ["strided", "strided+slim50", "strided+slim75", "strided+slim88"]
     assert report.best.startswith("strided+slim75+static_int8/")
@@ -137,7 +138,7 @@ def test_what_the_training_tells_reaches_the_watcher(tmp_path: Path, monkeypatch
             told.append(event.what)
 
     run(asked(tmp_path, recipes=named("slim50+static_int8")), watch=watch)
-    assert "slim50, 87.5% on selection, about 3.0 s left" in told
+    assert "slim50, 87.5% right, about 3.0 s left" in told
 
 
 def test_training_samples_that_also_judge_are_left_out(tmp_path: Path, monkeypatch: Any) -> None:
@@ -161,3 +162,74 @@ def test_training_samples_that_also_judge_are_left_out(tmp_path: Path, monkeypat
     report = run(asked(tmp_path, recipes=named("slim50+static_int8")))
     assert seen == [290, 290]
     assert any(isinstance(one, Finding) and one.code == "EO103" for one in report.findings)
+
+
+def test_a_limit_that_only_a_smaller_network_keeps_is_no_reason_not_to_look_for_one(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    target = replace(HOST, budget=Budget(max_latency_ns=9_500))
+    report = run(asked(tmp_path, as_asked=False, effort="standard", target=target))
+    # slim50 is accurate enough and still too slow, so the search goes on to fewer channels and not back
+    assert [one.name for one in report.nets][:2] == ["slim50", "slim75"]
+
+
+def test_what_was_finished_before_networks_had_time_is_kept_when_they_have(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    short = run(asked(tmp_path, as_asked=False, effort="standard", time_limit_s=45.0))
+    assert len(short.trials) > 4
+    longer = run(asked(tmp_path, as_asked=False, effort="standard", time_limit_s=9_000.0, resume=True))
+    assert {one.id for one in short.trials} <= {one.id for one in longer.trials}
+    assert longer.nets
+
+
+def test_trainings_share_the_time_that_there_is(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    stack.installed(monkeypatch, FAST, passes=passes)
+    recipes = named("strided+slim75+static_int8", "slim50+static_int8", "slim25+static_int8")
+    run(asked(tmp_path, recipes=recipes, time_limit_s=1200.0))
+    seconds = [context.seconds for _, context in passes.contexts]
+    assert len(seconds) == 4
+    assert 200 < sum(one or 0.0 for one in seconds) < 1200
+
+
+def test_a_training_that_has_no_time_is_said_and_not_done_badly(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    stack.installed(monkeypatch, FAST, passes=passes)
+    report = run(asked(tmp_path, recipes=named("slim50+static_int8"), time_limit_s=30.0))
+    assert not passes.contexts
+    said = [one.message for one in report.failures] + [one.reason for one in report.skipped]
+    assert said
+    assert all("no time left" in one for one in said)
+
+
+def test_samples_are_shuffled_so_that_the_first_of_them_are_of_every_class(tmp_path: Path, monkeypatch: Any) -> None:
+    passes = FakePass()
+    stack.installed(monkeypatch, FAST, passes=passes)
+    data = stack.data_set(tmp_path)
+    with np.load(data) as whole:
+        arrays = dict(whole)
+    order = np.argsort(arrays["y_train"], kind="stable")  # class by class, as folders are listed
+    arrays["x_train"], arrays["y_train"] = arrays["x_train"][order], arrays["y_train"][order]
+    np.savez(data, **arrays)
+    seen: list[Any] = []
+    real = passes.apply
+
+    def apply(word: str, net: Any, teacher: Any, context: Any) -> Any:
+        seen.append(np.load(context.lesson.labels)[:60])
+        return real(word, net, teacher, context)
+
+    monkeypatch.setattr(passes, "apply", apply)
+    run(asked(tmp_path, recipes=named("slim50+static_int8")))
+    assert set(seen[0].tolist()) == {0, 1, 2}
+
+
+def test_a_recipe_file_may_lie_in_a_folder_with_a_plus_and_behind_passes(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    folder = tmp_path / "c++"
+    folder.mkdir()
+    file = folder / "mine.toml"
+    file.write_text('name = "mine"\ndescription = "mine"\n\n[quantization]\nmode = "dynamic"\n')
+    assert recipe_table.load(str(file)).name == "mine"
+    assert recipe_table.load(f"slim50+{file}").name == "slim50+mine"
+    assert recipe_table.load(f"slim50+{file}").passes == ("slim50",)

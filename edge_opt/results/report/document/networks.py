@@ -27,8 +27,8 @@ def networks(report: Report, pen: Pen) -> Iterator[Block]:
     """The table of them all, and what each one lost."""
     if not report.nets:
         return
-    things = facts.of(report, max(one.samples for net in report.nets for one in net.changes[-1].trained), pen)
-    yield Paragraph(pen.say("networks_means", things=things))
+    if samples := max((one.samples for net in report.nets for one in net.changes[-1].trained), default=0):
+        yield Paragraph(pen.say("networks_means", things=facts.of(report, samples, pen)))
     heads = (
         Head(pen.text("net_network"), right=False),
         Head(pen.text("net_channels")),
@@ -71,6 +71,8 @@ def _lost(net: Net, pen: Pen) -> Iterator[Block]:
     change, name = net.changes[-1], Code(net.name)
     if change.removed:
         yield Paragraph(pen.say("network_layers", network=name, layers=pen.codes(change.removed)))
+    if change.predicted_speed_up:
+        yield Paragraph(pen.say("network_predicted", network=name, ratio=change.predicted_speed_up))
     narrowed = [one for one in change.widths if one.before != one.after]
     if narrowed:
         yield Paragraph(pen.say("network_widths", network=name))

@@ -66,6 +66,7 @@ EO411 Couches impossibles à classer
 EO420 Couches dont les canaux restent
 EO421 Réseau impossible à réduire ici
 EO422 Couches impossibles à chronométrer une à une
+EO423 Entraînement sur une partie des échantillons
 EO501 Moteur d'exécution non installé
 EO502 Cache des artefacts inutilisable
 EO503 Artefact conservé endommagé

@@ -11,10 +11,9 @@ PAIRS: Mapping[str, tuple[str, str]] = {
         "Canaux supprimés : {before:count} → {after:count}",
     ),
     "channels_removed_what": (
-        "The channels that take the most time on the target for what they give really left, with everything that was "
-        "computed for them.",
-        "Les canaux qui prennent le plus de temps sur la cible pour ce qu'ils apportent ont réellement disparu, avec "
-        "tout ce qui était calculé pour eux.",
+        "The channels that give the least for what they cost really left, with everything that was computed for them.",
+        "Les canaux qui apportent le moins pour ce qu'ils coûtent ont réellement disparu, avec tout ce qui était "
+        "calculé pour eux.",
     ),
     "layers_removed": ("{count:n layer|layers} removed", "{count:n couche supprimée|couches supprimées}"),
     "layers_removed_what": (
@@ -56,5 +55,11 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "training_cell": ("{epochs:n epoch|epochs}, {seconds:seconds}", "{epochs:n époque|époques}, {seconds:seconds}"),
     "network_widths": ("Channels of {network}, layer by layer:", "Canaux de {network}, couche par couche :"),
     "network_width": ("{layer}: {before:count} → {after:count}", "{layer} : {before:count} → {after:count}"),
-    "network_layers": ("Left in {network}: {layers}.", "Supprimé dans {network} : {layers}."),
+    "network_predicted": (
+        "By the times of its layers, {network} should be {ratio:ratio} times as fast in float32 as the network before "
+        "it.",
+        "D'après les temps de ses couches, {network} devrait être {ratio:ratio} fois plus rapide en float32 que le "
+        "réseau précédent.",
+    ),
+    "network_layers": ("Removed from {network}: {layers}.", "Supprimé de {network} : {layers}."),
 }
