@@ -21,7 +21,9 @@ _CHECKPOINT_S = 30.0  # between two, inside an epoch
 _WINDOW_S = 1.0  # over which it is seen how fast training goes
 _LATE = 1.05  # of the time that is left: less is noise
 _SLOWER = 0.1
-_GUESSING = 0.97  # of the cross-entropy of guessing: who is no better after an epoch has learned nothing
+_GUESSING = 0.97  # of the cross-entropy of guessing: who is no better knows nothing
+_SOON = 50  # steps before which nobody has to know anything
+_LONG = 300  # steps without a better accuracy, however few an epoch has
 
 
 def fit(
@@ -129,6 +131,8 @@ class _Training:
             best=self._start,
             accuracy=accuracy,
             selection_loss=loss,
+            first_accuracy=accuracy,
+            first_loss=loss,
             augmentation=room.augmentation,
         )
 
@@ -151,8 +155,8 @@ class _Training:
         """At the end of an epoch: keep the student where it is the best so far, and write all down."""
         state, room = self.state, self._room
         accuracy, loss = room.look()
-        if state.slower == 1.0 and state.way.done <= room.per_epoch and loss > _GUESSING * math.log(room.classes):
-            self._restart()  # it has unlearned everything, as networks without normalisation do at too high a rate
+        if self._unlearned(accuracy, loss):
+            self._restart()
             return
         state.stale += 1
         if (accuracy, -loss) > (state.accuracy, -state.selection_loss):
@@ -160,8 +164,22 @@ class _Training:
             state.accuracy, state.selection_loss, state.best = accuracy, loss, room.values()
             state.best_epoch = math.ceil(state.way.done / room.per_epoch)
         state.loss = 0.0
-        state.finished = state.way.left == 0 or state.stale >= room.schedule.patience
+        bored = state.stale >= room.schedule.patience and state.stale * room.per_epoch >= _LONG
+        state.finished = state.way.left == 0 or bored
         self._keep()
+
+    def _unlearned(self, accuracy: float, loss: float) -> bool:
+        """Whether the student only guesses, and did better before: so networks without normalisation do at a high rate.
+
+        That is asked once, after the first epoch that ends a while after the start.
+        """
+        state, room = self.state, self._room
+        done = state.way.done
+        if state.slower < 1 or not (done - 1) // room.per_epoch * room.per_epoch < _SOON <= done:
+            return False
+        # a network with channels taken out may guess worse than at random, yet more often right
+        before = loss < state.first_loss and accuracy >= state.first_accuracy
+        return not before and loss > _GUESSING * math.log(room.classes)
 
     def _pace(self) -> None:
         """Compare with what was predicted, and leave out what does not fit into the time any more."""

@@ -32,7 +32,8 @@ class State:
     best_epoch: int = 0
     accuracy: float = -1.0  # of the best
     selection_loss: float = float("inf")
-    teacher_accuracy: float = 0.0
+    first_accuracy: float = -1.0  # before any training
+    first_loss: float = float("inf")
     augmentation: Augmentation = ()
     slower: float = 1.0  # what the rate is multiplied by, once the loss became NaN or all was unlearned
     seconds: float = 0.0

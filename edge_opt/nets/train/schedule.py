@@ -15,8 +15,8 @@ class Schedule:
 
     ``soft`` is the share of the teacher's answers in the loss, and the labels have the rest, which is all of it where
     the teacher is wrong; without labels it counts as 1, and 0 is plain fine-tuning. ``temperature`` softens those
-    answers and the student's alike. ``patience`` counts epochs without a better accuracy. ``seconds``, where given,
-    shortens the training so that it fits.
+    answers and the student's alike. ``patience`` counts epochs without a better accuracy, of 300 steps together at
+    least. ``seconds``, where given, shortens the training so that it fits.
     """
 
     epochs: int = 30
