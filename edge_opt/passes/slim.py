@@ -144,19 +144,30 @@ def _most(values: NDArray[np.float64], count: int) -> Mask:
 
 
 def _question(teacher: Any, context: Context) -> tuple[list[tuple[Any, Any]], Callable[[Any, Any], Any]]:
-    """Samples in batches with what the original answers to them, and the loss of answering otherwise."""
+    """Samples in batches with the class of each, and the loss of answering another.
+
+    Without labels, the classes are drawn by the probabilities that the original gives them, as for Fisher's
+    information: measured against the probabilities themselves, the original has no fault, and all gradients are zero.
+    """
     inputs = np.load(context.lesson.inputs, mmap_mode="r")
-    places = np.sort(np.random.default_rng(context.seed).permutation(len(inputs))[:_LOOKED_AT])
-    batches = [np.asarray(inputs[places[start : start + _BATCH]]) for start in range(0, len(places), _BATCH)]
-    wanted = [train.answers(teacher, batch) for batch in batches]
-    kind = answering.scale(teacher, np.concatenate(wanted))
+    rng = np.random.default_rng(context.seed)
+    places = np.sort(rng.permutation(len(inputs))[:_LOOKED_AT])
+    looked = np.asarray(inputs[places])
+    answers = train.answers(teacher, looked)
+    kind = answering.scale(teacher, answers)
     tf = frameworks.tensorflow()
+    if context.lesson.labels is not None:
+        classes = np.load(context.lesson.labels)[places]
+    else:
+        shares = np.asarray(tf.nn.softmax(answering.logits(answers, kind)), np.float64).cumsum(axis=1)
+        drawn = rng.random((len(shares), 1)) * shares[:, -1:]
+        classes = (shares < drawn).sum(axis=1)
 
-    def loss(targets: Any, answers: Any) -> Any:
-        towards = tf.nn.softmax(answering.logits(targets, kind))
-        return tf.nn.softmax_cross_entropy_with_logits(towards, answering.logits(answers, kind))
+    def loss(targets: Any, found: Any) -> Any:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, answering.logits(found, kind))
 
-    return list(zip(batches, wanted, strict=True)), loss
+    starts = range(0, len(places), _BATCH)
+    return [(looked[at : at + _BATCH], classes[at : at + _BATCH]) for at in starts], loss
 
 
 def _schedule(context: Context, place: int, count: int) -> train.Schedule:
