@@ -146,7 +146,7 @@ def test_the_best_epoch_is_what_comes_back(keras: Any, tmp_path: Path) -> None:
     student.set_weights(wise.get_weights())
     np.save(given.labels, (np.load(given.labels) + 1) % 3)  # type: ignore[arg-type]
     before = [np.array(value) for value in student.get_weights()]
-    student, how = fitted(student, wise, given, tmp_path, soft=0.0, rate=5.0, patience=3, epochs=50)
+    student, how = fitted(student, wise, given, tmp_path, soft=0.0, rate=5.0, patience=3, epochs=50, batch=6)
     assert (how.best_epoch, how.epochs) == (0, 3)  # wrong labels make it only worse, and that is seen
     assert how.accuracy == how.teacher_accuracy
     for one, other in zip(before, student.get_weights(), strict=True):
@@ -213,6 +213,23 @@ def test_a_student_that_unlearned_everything_begins_again_at_a_tenth_of_the_rate
     )
     _, how = fitted(student, Wise.of(keras), lesson(tmp_path), tmp_path, soft=0.0, epochs=15, rate=1.0)
     assert how.accuracy > 0.9
+
+
+def test_a_few_samples_teach_what_one_step_in_an_epoch_can(keras: Any, tmp_path: Path) -> None:
+    student = keras.Sequential([keras.Input((6,)), keras.layers.Dense(24, "relu"), keras.layers.Dense(3, "softmax")])
+    kernel, bias = student.layers[-1].get_weights()
+    student.layers[-1].set_weights([kernel * 0.01, bias])  # it guesses, for longer than an epoch
+    _, how = fitted(student, Wise.of(keras), lesson(tmp_path, count=70), tmp_path, epochs=30, rate=3e-3)
+    assert how.steps == 30
+    assert how.accuracy > 0.93, how
+
+
+def test_patience_lasts_for_300_steps_however_short_an_epoch_is(keras: Any, tmp_path: Path) -> None:
+    given, wise = lesson(tmp_path, count=128), Wise.of(keras)
+    student = keras.models.clone_model(wise)
+    student.set_weights(wise.get_weights())
+    _, how = fitted(student, wise, given, tmp_path, rate=1e-9, patience=12, epochs=200)
+    assert (how.steps, how.epochs) == (300, 150)
 
 
 def test_a_student_that_answers_otherwise_is_refused(keras: Any, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def state() -> State:
         best_epoch=2,
         accuracy=0.75,
         augmentation=("shift",),
+        first=(0.5, 1.5),
         loss=1.25,
     )
 
@@ -38,7 +39,8 @@ def test_a_checkpoint_says_everything_again_to_the_last_bit(tmp_path: Path) -> N
         for one, other in zip(getattr(before, name), getattr(after, name), strict=True):
             assert one.dtype == other.dtype
             np.testing.assert_array_equal(one, other)
-    assert (after.way, after.pace, after.augmentation) == (before.way, before.pace, before.augmentation)
+    assert (after.way, after.pace, after.first) == (before.way, before.pace, before.first)
+    assert after.augmentation == before.augmentation
     assert (after.best_epoch, after.accuracy, after.loss, after.finished) == (2, 0.75, 1.25, False)
 
 

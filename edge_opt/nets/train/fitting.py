@@ -10,7 +10,7 @@ from typing import Any
 from edge_opt.errors import ModelError
 from edge_opt.nets.train.classroom import Classroom
 from edge_opt.nets.train.keeping import State, fingerprint, keep, kept
-from edge_opt.nets.train.looking import tolerated
+from edge_opt.nets.train.looking import tolerated, unlearned
 from edge_opt.nets.train.normalisation import following
 from edge_opt.nets.train.samples import Augmentation
 from edge_opt.nets.train.schedule import Schedule, Way
@@ -21,7 +21,6 @@ _CHECKPOINT_S = 30.0  # between two, inside an epoch
 _WINDOW_S = 1.0  # over which it is seen how fast training goes
 _LATE = 1.05  # of the time that is left: less is noise
 _SLOWER = 0.1
-_GUESSING = 0.97  # of the cross-entropy of guessing: who is no better knows nothing
 _SOON = 50  # steps before which nobody has to know anything
 _LONG = 300  # steps without a better accuracy, however few an epoch has
 
@@ -131,8 +130,7 @@ class _Training:
             best=self._start,
             accuracy=accuracy,
             selection_loss=loss,
-            first_accuracy=accuracy,
-            first_loss=loss,
+            first=(accuracy, loss),
             augmentation=room.augmentation,
         )
 
@@ -155,7 +153,9 @@ class _Training:
         """At the end of an epoch: keep the student where it is the best so far, and write all down."""
         state, room = self.state, self._room
         accuracy, loss = room.look()
-        if self._unlearned(accuracy, loss):
+        # asked once, of the first epoch that ends a while after the start
+        due = (state.way.done - 1) // room.per_epoch * room.per_epoch < _SOON <= state.way.done
+        if due and state.slower == 1.0 and unlearned(state.first, (accuracy, loss), room.classes):
             self._restart()
             return
         state.stale += 1
@@ -167,19 +167,6 @@ class _Training:
         bored = state.stale >= room.schedule.patience and state.stale * room.per_epoch >= _LONG
         state.finished = state.way.left == 0 or bored
         self._keep()
-
-    def _unlearned(self, accuracy: float, loss: float) -> bool:
-        """Whether the student only guesses, and did better before: so networks without normalisation do at a high rate.
-
-        That is asked once, after the first epoch that ends a while after the start.
-        """
-        state, room = self.state, self._room
-        done = state.way.done
-        if state.slower < 1 or not (done - 1) // room.per_epoch * room.per_epoch < _SOON <= done:
-            return False
-        # a network with channels taken out may guess worse than at random, yet more often right
-        before = loss < state.first_loss and accuracy >= state.first_accuracy
-        return not before and loss > _GUESSING * math.log(room.classes)
 
     def _pace(self) -> None:
         """Compare with what was predicted, and leave out what does not fit into the time any more."""

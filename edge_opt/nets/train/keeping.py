@@ -32,8 +32,7 @@ class State:
     best_epoch: int = 0
     accuracy: float = -1.0  # of the best
     selection_loss: float = float("inf")
-    first_accuracy: float = -1.0  # before any training
-    first_loss: float = float("inf")
+    first: tuple[float, float] = (-1.0, float("inf"))  # accuracy and loss before any training
     augmentation: Augmentation = ()
     slower: float = 1.0  # what the rate is multiplied by, once the loss became NaN or all was unlearned
     seconds: float = 0.0
@@ -72,7 +71,7 @@ def kept(path: Path) -> State | None:
             words = json.loads(str(arrays["words"]))
             words |= {name: _several(arrays, name) for name in ("student", "memory", "best")}
         words |= {"way": Way(**words["way"]), "pace": Pace(**words["pace"])}
-        words["augmentation"] = tuple(words["augmentation"])
+        words |= {name: tuple(words[name]) for name in ("augmentation", "first")}
         return State(**words)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ _MOST = 2000  # samples of the selection split that are looked at mirrored
 _WORSE = 0.03  # of them may be wrong besides: a shoe or a 3 that is mirrored is another thing
 _DULL = 0.5  # of the contrast
 _MUCH_WORSE = 0.15  # of them may be wrong besides: where the light says what a thing is, more are
+_GUESSING = 0.97  # of the cross-entropy of guessing: who is no better knows nothing
 _LEAST_SIZE = 16  # a smaller picture is a table of features as often as not
 
 
@@ -24,6 +26,16 @@ def judged(answers: NDArray[np.float32], labels: NDArray[np.int64], kind: Scale)
     tf = tensorflow()
     loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(tf.constant(answers), kind))
     return float(np.mean(answers.argmax(1) == labels)), float(tf.reduce_mean(loss))
+
+
+def unlearned(before: tuple[float, float], now: tuple[float, float], classes: int) -> bool:
+    """Whether accuracy and loss ``now`` are those of guessing, and no better than ``before``.
+
+    So are those of networks without normalisation that learned at too high a rate. Where channels have gone, a loss may
+    be worse than that of guessing though many answers are right: it is better only if no fewer of them are.
+    """
+    better = now[1] < before[1] and now[0] >= before[0]
+    return not better and now[1] > _GUESSING * math.log(classes)
 
 
 def augmentation(teacher: Any, lesson: Lesson) -> Augmentation:
