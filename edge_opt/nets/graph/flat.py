@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +84,7 @@ def flatten(model: Any) -> Flat:
     function = _function(model)
     if function is None:
         raise ModelError(f"the layers of '{model.name}' cannot be looked at: it is a class of its own", _HINT)
-    walk = _Walk(frameworks.keras().tree)
+    walk = _Opening(frameworks.keras().tree)
     inputs = walk.tree.map_structure(_tensor, function._inputs_struct)
     outputs = walk.run(function, walk.tree.flatten(inputs), "")
     names = _names(walk.found, dict(zip(map(id, outputs), _output_names(model, function), strict=True)))
@@ -100,7 +102,7 @@ def flatten(model: Any) -> Flat:
 
 
 @dataclass
-class _Walk:
+class _Opening:
     """Opens models, and writes down what is called: outer name, operation, arguments, options, answers."""
 
     tree: Any
@@ -192,9 +194,20 @@ def _written(name: str) -> str:
 def rebuild(flat: Flat, replace: Callable[[Call], Replacement | None]) -> Any:
     """A new model with weights of its own and the names of the old one, but for what ``replace`` answers.
 
-    ``replace`` is asked once for every layer, with its first call; None copies it as it is. Raises ModelError where a
-    layer cannot be copied, or its weights do not fit what comes in now.
+    It takes any number of samples, unless a layer is for a certain one. ``replace`` is asked for every layer, with its
+    first call; None copies it as it is. Raises ModelError where a layer cannot be copied, or its weights do not fit
+    what comes in now.
     """
+    tensors = frameworks.keras().tree.flatten(flat.inputs)
+    if any(tensor.shape[0] is not None for tensor in tensors):
+        with contextlib.suppress(ModelError):
+            found = _rebuilt(flat, replace, free=True)
+            if all(tensor.shape[:1] == (None,) for call in flatten(found).calls for tensor in call.outputs):
+                return found
+    return _rebuilt(flat, replace, free=False)
+
+
+def _rebuilt(flat: Flat, replace: Callable[[Call], Replacement | None], *, free: bool) -> Any:
     keras = frameworks.keras()
     made: dict[int, Replacement] = {}
     built: set[int] = set()
@@ -204,7 +217,8 @@ def rebuild(flat: Flat, replace: Callable[[Call], Replacement | None]) -> Any:
         return tensors[id(leaf)] if isinstance(leaf, Tensor) else leaf
 
     for tensor, name in zip(keras.tree.flatten(flat.inputs), flat.input_names, strict=True):
-        tensors[id(tensor)] = keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        shape = (None, *tensor.shape[1:]) if free else tensor.shape
+        tensors[id(tensor)] = keras.Input(batch_shape=shape, dtype=tensor.dtype, name=name)
     for call in flat.calls:
         key = id(call.operation)
         if key not in made:
@@ -232,10 +246,19 @@ def copied(call: Call, changes: Mapping[str, Any] | None = None) -> Replacement:
         # it has no weights, and some cannot tell their configuration
         twin = copy.copy(operation)
         twin._inbound_nodes, twin._outbound_nodes = [], []
-        for key, value in (changes or {}).items():
+        for key, value in {**_for_any_batch(call), **(changes or {})}.items():
             setattr(twin, key, value)
         return Replacement(twin, None)
     return Replacement(_again(call, changes or {}), operation.get_weights())
+
+
+def _for_any_batch(call: Call) -> dict[str, Any]:
+    """What of an operation names the size of the batch, without it."""
+    if call.kind != "Reshape":
+        return {}
+    before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
+    sizes = [math.prod(size or 0 for size in shape) for shape in (before, after)]
+    return {"newshape": (-1, *after)} if None not in (*before, *after) and sizes[0] == sizes[1] else {}
 
 
 def _again(call: Call, changes: Mapping[str, Any]) -> Any:

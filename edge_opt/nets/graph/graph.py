@@ -148,10 +148,10 @@ def read(model: Any) -> Graph:
         follow(walk, call)
     for tensor in tree.flatten(flat.outputs):
         walk.atoms.fix(walk.ids(tensor), _ANSWERS)
-    return _Reading(walk).graph(flat)
+    return _Settled(walk).graph(flat)
 
 
-class _Reading:
+class _Settled:
     """From a walk that has ended to a graph: numbers that turned out to be the same are one from here on."""
 
     def __init__(self, walk: Walk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,9 @@ def reshape(walk: Walk, call: Call) -> None:
     """Values in another shape: where channels come to lie along two axes, they leave by whole slices."""
     (source,), (answer,) = call.inputs, call.outputs
     ids = whole(walk.ids(source), source.shape[1:])
-    if ids is None or None in answer.shape[1:]:
-        return walk.unknown(call)
     shape: Any = answer.shape[1:]
+    if ids is None or None in shape or ids.size != math.prod(shape):
+        return walk.unknown(call)
     found = plain(ids.reshape(shape))
     places = [axis for axis, size in enumerate(found.shape) if size > 1]
     for axis in places[:-1]:
@@ -143,14 +144,14 @@ def reshape(walk: Walk, call: Call) -> None:
         walk.atoms.join(np.broadcast_to(first, found.shape), found)
         found = first
     walk.set(answer, found)
-    target = call.operation.target_shape if call.is_layer else call.operation.newshape[1:]
+    target = call.operation.target_shape if call.is_layer else shape
     sizes = tuple(
         int(size) if size == -1 or found.shape[axis] == 1 else found.ravel() for axis, size in enumerate(target)
     )
     if call.is_layer:
         walk.cuts[id(call.operation)] = Cut(config={"target_shape": sizes})
     else:
-        walk.cuts[id(call.operation)] = Cut(config={"newshape": (int(call.operation.newshape[0]), *sizes)})
+        walk.cuts[id(call.operation)] = Cut(config={"newshape": (-1, *sizes)})
 
 
 def permute(walk: Walk, call: Call) -> None:

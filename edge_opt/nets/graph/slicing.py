@@ -78,7 +78,7 @@ def run(graph: Graph, inputs: Any, gate: Callable[[Call, Any], Any]) -> Any:
     tree, tf = frameworks.keras().tree, frameworks.tensorflow()
     known: dict[int, Any] = {}
     for tensor, given in zip(tree.flatten(graph.flat.inputs), tree.flatten(inputs), strict=True):
-        known[id(tensor)] = tf.convert_to_tensor(given, tensor.dtype)
+        known[id(tensor)] = tf.cast(given, tensor.dtype)
     for call in graph.calls:
         own = dict(known)
         if id(call) in graph.readings:
