@@ -50,6 +50,14 @@ Goal = Share | SpeedUp
 Reached = Callable[[Floats], NDArray[np.bool_]]  # of some widths (groups, n), which reach the goal
 
 
+class OutOfReach(InputError):
+    """No widths reach a goal; ``most`` is the share, or the speed-up, that some do."""
+
+    def __init__(self, message: str, hint: str = "", most: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.most = most
+
+
 def allocate(
     groups: Sequence[Group],
     works: Sequence[Work],
@@ -198,19 +206,21 @@ def _reached(goal: Goal, channels: int, clock: Clock, start: Floats) -> Reached:
     return lambda widths: clock.ns(widths) * goal.factor <= before * (1 + _CLOSE)
 
 
-def _out_of_reach(goal: Goal, start: Floats, widths: Floats, clock: Clock, groups: Sequence[Group]) -> InputError:
+def _out_of_reach(goal: Goal, start: Floats, widths: Floats, clock: Clock, groups: Sequence[Group]) -> OutOfReach:
     if isinstance(goal, Share):
         most = float(np.sum(start - widths)) / max(1, sum(one.width for one in groups if not one.fixed))
-        return InputError(
+        return OutOfReach(
             f"'{goal.share:.0%}' of the channels cannot be removed: "
             f"with the fewest that each layer keeps, {most:.0%} are",
             "ask for less",
+            most,
         )
     most = float(clock.ns(start)[0] / clock.ns(widths)[0]) if clock.ns(widths)[0] else 1.0
-    return InputError(
+    return OutOfReach(
         f"a speed-up of '{goal.factor:g}x' is out of reach by removing channels: "
         f"with the fewest that each layer keeps it is {_floored(most)}x",
         "ask for less, or combine it with fewer layers",
+        most,
     )
 
 

@@ -20,18 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt.errors import InputError
-from edge_opt.nets import allocation, frameworks, train
+from edge_opt.nets import allocation, train
 from edge_opt.nets.blocks import Block, blocks, without
 from edge_opt.nets.graph import Graph, read, rebuilt
 from edge_opt.nets.refit import refit
-from edge_opt.nets.train import answering
 from edge_opt.store import read_json, write_whole
 from edge_opt.types import Change, Context, OperatorCosts
 
-_WORD = re.compile(r"shallow([1-9]\d?)")
+_WORD = re.compile(r"shallow([1-9][0-9]?)")
 _SCHEDULE = train.Schedule(epochs=10, rate=3e-3, soft=0.25)  # the start is near already; labels teach most
 _TRIED = 12  # of what can leave, those that compute most
-_LOOKED_AT = 1024  # samples by which they are judged
 _UNSEEN = 0.01  # nats of cross-entropy: less is lost by chance
 
 
@@ -63,8 +61,7 @@ class Shallow:
         inputs = np.load(context.lesson.inputs, mmap_mode="r")
         student = rebuilt(read(net), lambda call: None)  # models inside it opened, so that layers are found by name
         before = _ns(read(student), context.costs)
-        places = np.sort(np.random.default_rng(context.seed).permutation(len(inputs))[:_LOOKED_AT])
-        loss = _Loss(teacher, np.asarray(inputs[places]))
+        loss = train.Likeness(teacher, context)
         known = _Known(context.checkpoints / f"{word}.json")
         removed: list[str] = []
         for place in range(_count(word)):
@@ -73,17 +70,8 @@ class Shallow:
             known.add(place, block)
             removed.extend(block.layers)
             student = _after(graph, block, inputs)
-        train.reestimate(student, inputs[:_LOOKED_AT])
-        student, how = train.fit(
-            student,
-            teacher,
-            context.lesson,
-            replace(_SCHEDULE, seconds=context.seconds),
-            seed=context.seed,
-            checkpoints=context.checkpoints / word,
-            progress=context.progress,
-            what=word,
-        )
+        schedule = replace(_SCHEDULE, seconds=context.seconds)
+        student, how = train.recover(student, teacher, context, schedule, name=word, what=word)
         return student, Change(
             name=word,
             widths=(),
@@ -115,20 +103,6 @@ class _Known:
         self._names[place:] = [block.name, *self._names[place + 1 :]]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._path, json.dumps(self._names))
-
-
-class _Loss:
-    """How far the answers of networks are from the teacher's: cross-entropy in nats, over some samples."""
-
-    def __init__(self, teacher: Any, inputs: NDArray[Any]) -> None:
-        wanted = train.answers(teacher, inputs)
-        self._inputs, self._kind = inputs, answering.scale(teacher, wanted)
-        self._wanted = frameworks.tensorflow().nn.softmax(answering.logits(wanted, self._kind))
-
-    def __call__(self, net: Any) -> float:
-        tf = frameworks.tensorflow()
-        given = answering.logits(train.answers(net, self._inputs), self._kind)
-        return float(tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(self._wanted, given)))
 
 
 def _worst(

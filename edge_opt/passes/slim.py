@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,33 +22,44 @@ from numpy.typing import NDArray
 
 from edge_opt import units
 from edge_opt.errors import InputError
-from edge_opt.nets import allocation, frameworks, train
-from edge_opt.nets.graph import Graph, importance, read, sliced
+from edge_opt.nets import allocation, train
+from edge_opt.nets.graph import Graph, importance, read, rebuilt, sliced
 from edge_opt.nets.train import answering
 from edge_opt.types import Change, Context, OperatorCosts, Trained, Width
 
 Mask = NDArray[np.bool_]
 
-_SHARE, _FACTOR = re.compile(r"slim(\d{1,2})"), re.compile(r"slim@(\d+(?:\.\d+)?)x")
+_SHARE, _FACTOR = re.compile(r"slim([1-9][0-9]?)"), re.compile(r"slim@([1-9][0-9]*(?:\.[0-9]*[1-9])?)x")
 _STEP = 0.25  # of the channels or of the time, left at least by one step: a training does not make up for more
+_CLOSE = 1e-9  # floats that should be equal
 _ON_THE_WAY = 0.3  # of the whole training, after each step but the last
-_LOOKED_AT, _BATCH = 1024, 64  # samples by which channels are judged
 
 
 @dataclass(frozen=True)
-class _Goal:
+class _Wish:
     """What is asked for: a share of the channels to remove, or a speed-up."""
 
     share: float = 0.0
     factor: float = 1.0
 
-    def steps(self) -> Iterator[allocation.Goal]:
-        """The same in steps that each go on from the one before."""
-        left = 1 - self.share if self.share else 1 / self.factor
-        count = max(1, math.ceil(round(math.log(left) / math.log(_STEP), 6)))
-        each = left ** (1 / count)
-        for _ in range(count):
-            yield allocation.Share(1 - each) if self.share else allocation.SpeedUp(1 / each)
+    @property
+    def left(self) -> float:
+        """Of the channels, or of the time, the share that is left at the end."""
+        return 1 - self.share if self.share else 1 / self.factor
+
+    def steps(self) -> Iterator[float]:
+        """What is left after each step, as a share of what there was before the first."""
+        count = max(1, math.ceil(round(math.log(self.left) / math.log(_STEP), 6)))
+        for place in range(count):
+            yield self.left ** ((place + 1) / count)
+
+    def goal(self, original: Graph, graph: Graph, left: float, costs: OperatorCosts | None) -> allocation.Goal:
+        """What takes ``graph`` to where ``left`` of ``original`` is left: a step that went far spares the next."""
+        if self.share:
+            free = [one for one in original.groups if not one.fixed]
+            spare = sum(graph.widths[one.name] for one in free) - left * sum(one.width for one in free)
+            return allocation.Share(spare / max(1, sum(one.width for one in graph.groups if not one.fixed)))
+        return allocation.SpeedUp(_ns(graph, costs) / _ns(original, costs) / left)
 
 
 class Slim:
@@ -58,39 +69,43 @@ class Slim:
     PRICED = True
 
     def accepts(self, word: str) -> bool:
-        """Whether it is one of them, with any share from 5 to 95 or any speed-up from 1.1 to 100."""
+        """Whether it is one of them, with any share from 5 to 95 or any speed-up from 1.1 to 100.
+
+        A number is written in one way only, as words name networks: ``slim5`` and no ``slim05``, ``slim@2x`` and no
+        ``slim@2.0x``.
+        """
         share, factor = _SHARE.fullmatch(word), _FACTOR.fullmatch(word)
         return bool((share and 5 <= int(share[1]) <= 95) or (factor and 1.1 <= float(factor[1]) <= 100))
 
     def says(self, word: str) -> str:
         """What leaves, and by which measure."""
-        goal = _goal(word)
-        if goal.share:
-            share = units.format_percent(goal.share, digits=0)
+        wish = _wish(word)
+        if wish.share:
+            share = units.format_percent(wish.share, digits=0)
             return f"{share} of the channels removed, those that take the most time for what they give"
-        return f"channels removed until the network should be {goal.factor:g} times as fast on the target"
+        return f"channels removed until the network should be {wish.factor:g} times as fast on the target"
 
     def apply(self, word: str, net: Any, teacher: Any, context: Context) -> tuple[Any, Change]:
         """The network with fewer channels, trained to answer as before.
 
         Raises InputError where no layer has channels that can leave, or the speed-up is out of reach.
         """
-        goal, original = _goal(word), read(net)
+        wish, original = _wish(word), read(net)
         _require(original, word)
+        _require_in_reach(original, wish, word, context)
+        if answering.fixed_batch(net):  # channels are judged by many samples at once
+            net = rebuilt(original, lambda call: None)
         trained: list[Trained] = []
-        steps = list(goal.steps())
-        for place, step in enumerate(steps):
-            graph = read(net)
-            net = sliced(graph, _kept(graph, step, teacher, context, f"{word}-{place}"))
-            train.reestimate(net, np.load(context.lesson.inputs, mmap_mode="r")[:_LOOKED_AT])
-            net, how = train.fit(
-                net,
+        steps = list(wish.steps())
+        for place, left in enumerate(steps):
+            graph, name = read(net), f"{word}-{place}"
+            goal = wish.goal(original, graph, left, context.costs)
+            net, how = train.recover(
+                sliced(graph, _kept(graph, goal, teacher, context, name)),
                 teacher,
-                context.lesson,
+                context,
                 _schedule(context, place, len(steps)),
-                seed=context.seed,
-                checkpoints=context.checkpoints / f"{word}-{place}",
-                progress=context.progress,
+                name=name,
                 what=word if len(steps) == 1 else f"{word}, step {place + 1} of {len(steps)}",
             )
             trained.append(how)
@@ -104,12 +119,12 @@ class Slim:
         )
 
 
-def _goal(word: str) -> _Goal:
+def _wish(word: str) -> _Wish:
     if share := _SHARE.fullmatch(word):
-        return _Goal(share=int(share[1]) / 100)
+        return _Wish(share=int(share[1]) / 100)
     factor = _FACTOR.fullmatch(word)
     assert factor is not None, word
-    return _Goal(factor=float(factor[1]))
+    return _Wish(factor=float(factor[1]))
 
 
 def _require(graph: Graph, word: str) -> None:
@@ -120,13 +135,28 @@ def _require(graph: Graph, word: str) -> None:
         )
 
 
+def _require_in_reach(graph: Graph, wish: _Wish, word: str, context: Context) -> None:
+    """Ask before any training for all that the steps shall reach together; which channels those are does not matter."""
+    alike = {one.name: np.ones(one.width) for one in graph.groups}
+    goal = wish.goal(graph, graph, wish.left, context.costs)
+    try:
+        allocation.allocate(graph.groups, graph.works, alike, context.costs, goal, context.multiple)
+    except allocation.OutOfReach as error:
+        hundredths = math.floor(100 * error.most + _CLOSE)  # what is named can be asked for
+        most = f"{hundredths} %" if wish.share else f"{hundredths / 100:g}x"
+        raise InputError(
+            f"'{word}' is out of reach: by removing channels, at most {most}",
+            "ask for less, or combine it with a pass that removes layers",
+        ) from error
+
+
 def _kept(graph: Graph, goal: allocation.Goal, teacher: Any, context: Context, name: str) -> dict[str, Mask]:
     """The channels that stay. Written down, as what training goes on from after a kill must be the same network."""
     path = context.checkpoints / f"{name}.npz"
     if path.exists():
         with np.load(path) as written:
             return {one.name: written[str(place)] for place, one in enumerate(graph.groups)}
-    lost = importance.taylor(graph, *_question(teacher, context))
+    lost = importance.taylor(graph, *train.question(teacher, context))
     widths = allocation.allocate(graph.groups, graph.works, lost, context.costs, goal, context.multiple)
     keep = {one.name: _most(lost[one.name], widths[one.name]) for one in graph.groups}
     partial = path.with_suffix(".partial.npz")
@@ -141,33 +171,6 @@ def _most(values: NDArray[np.float64], count: int) -> Mask:
     mask = np.zeros(len(values), bool)
     mask[np.argsort(-values, kind="stable")[:count]] = True
     return mask
-
-
-def _question(teacher: Any, context: Context) -> tuple[list[tuple[Any, Any]], Callable[[Any, Any], Any]]:
-    """Samples in batches with the class of each, and the loss of answering another.
-
-    Without labels, the classes are drawn by the probabilities that the original gives them, as for Fisher's
-    information: measured against the probabilities themselves, the original has no fault, and all gradients are zero.
-    """
-    inputs = np.load(context.lesson.inputs, mmap_mode="r")
-    rng = np.random.default_rng(context.seed)
-    places = np.sort(rng.permutation(len(inputs))[:_LOOKED_AT])
-    looked = np.asarray(inputs[places])
-    answers = train.answers(teacher, looked)
-    kind = answering.scale(teacher, answers)
-    tf = frameworks.tensorflow()
-    if context.lesson.labels is not None:
-        classes = np.load(context.lesson.labels)[places]
-    else:
-        shares = np.asarray(tf.nn.softmax(answering.logits(answers, kind)), np.float64).cumsum(axis=1)
-        drawn = rng.random((len(shares), 1)) * shares[:, -1:]
-        classes = (shares < drawn).sum(axis=1)
-
-    def loss(targets: Any, found: Any) -> Any:
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, answering.logits(found, kind))
-
-    starts = range(0, len(places), _BATCH)
-    return [(looked[at : at + _BATCH], classes[at : at + _BATCH]) for at in starts], loss
 
 
 def _schedule(context: Context, place: int, count: int) -> train.Schedule:
@@ -191,8 +194,11 @@ def _widths(before: Graph, after: Graph) -> tuple[Width, ...]:
 def _predicted(before: Graph, after: Graph, costs: OperatorCosts | None) -> float | None:
     if costs is None:
         return None
-    times = [allocation.predicted_ns(one.works, costs, one.widths) for one in (before, after)]
-    return times[0] / times[1]
+    return _ns(before, costs) / _ns(after, costs)
+
+
+def _ns(graph: Graph, costs: OperatorCosts | None) -> float:
+    return allocation.predicted_ns(graph.works, costs, graph.widths)
 
 
 slim = Slim()

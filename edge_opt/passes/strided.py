@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from edge_opt.errors import InputError
 from edge_opt.nets import train
 from edge_opt.nets.chain import Chains, pointwise
@@ -25,7 +23,6 @@ from edge_opt.types import Change, Context
 _CONVOLUTION = re.compile(r"(?:Separable|Depthwise)?Conv(\d)D")
 _POOLING = re.compile(r"(?:Max|Average)Pooling(\d)D")
 _SCHEDULE = train.Schedule(epochs=10, rate=3e-3, soft=0.25)  # the original's kernels are near; labels teach most
-_ESTIMATED = 1024  # samples that statistics of normalisations are measured on
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,20 +59,12 @@ class Strided:
         if not pairs:
             raise InputError(
                 f"'{word}' finds no pooling that only its own convolution of stride 1 is in front of",
-                "leave the pass out of the recipe",
+                "leave the pass out of the recipe; it takes MaxPooling or AveragePooling whose strides are its window, "
+                "as in MaxPooling2D(2), with nothing but a normalisation, an activation or a dropout between the two",
             )
         student = rebuilt(graph, _replacing(pairs))
-        train.reestimate(student, np.load(context.lesson.inputs, mmap_mode="r")[:_ESTIMATED])
-        student, how = train.fit(
-            student,
-            teacher,
-            context.lesson,
-            replace(_SCHEDULE, seconds=context.seconds),
-            seed=context.seed,
-            checkpoints=context.checkpoints / word,
-            progress=context.progress,
-            what=word,
-        )
+        schedule = replace(_SCHEDULE, seconds=context.seconds)
+        student, how = train.recover(student, teacher, context, schedule, name=word, what=word)
         return student, Change(name=word, widths=(), removed=tuple(pair.pooling.name for pair in pairs), trained=(how,))
 
 

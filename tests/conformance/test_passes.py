@@ -45,6 +45,34 @@ def test_no_pass_accepts_a_word_that_means_nothing(name: str, word: str) -> None
 
 
 @pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize(
+    "word",
+    [
+        "slim05",
+        "slim050",
+        "slim\u0665\u0660",
+        "slim@2.0x",
+        "slim@2.50x",
+        "slim@02x",
+        "slim@2.x",
+        "shallow01",
+        "shallow\u0662",
+    ],
+)
+def test_no_pass_accepts_another_writing_of_a_number(name: str, word: str) -> None:
+    assert not registry.load("passes", name).accepts(word)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("slim", one) for one in ("slim5", "slim50", "slim95", "slim@1.1x", "slim@2x", "slim@2.05x", "slim@10x")]
+    + [("shallow", "shallow10")],
+)
+def test_the_usual_writing_of_a_number_is_accepted(name: str, word: str) -> None:
+    assert registry.load("passes", name).accepts(word)
+
+
+@pytest.mark.parametrize("name", PASSES)
 def test_to_read_a_word_loads_no_framework(name: str) -> None:
     code = (
         "import sys\nfrom edge_opt import registry\n"

@@ -49,7 +49,7 @@ def context_in(folder: Path, inputs: NDArray[Any], labels: NDArray[Any], costs: 
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks come back as they were given to be trained."""
     how = Trained(epochs=0, best_epoch=0, steps=0, samples=0, seconds=0.0, accuracy=0.0, teacher_accuracy=0.0)
-    monkeypatch.setattr(train, "fit", lambda student, *_, **__: (student, how))
+    monkeypatch.setattr(train, "recover", lambda student, *_, **__: (student, how))
 
 
 def randomised(model: Any, seed: int = 7) -> Any:

@@ -59,8 +59,7 @@ def context(tmp_path: Path) -> Context:
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks come back as they were given to be trained."""
     how = Trained(epochs=0, best_epoch=0, steps=0, samples=0, seconds=0.0, accuracy=0.0, teacher_accuracy=0.0)
-    monkeypatch.setattr(train, "fit", lambda student, *_, **__: (student, how))
-    monkeypatch.setattr(train, "reestimate", lambda *_: None)
+    monkeypatch.setattr(train, "recover", lambda student, *_, **__: (student, how))
 
 
 def randomised(model: Any) -> Any:
@@ -158,8 +157,9 @@ def shared() -> Any:
 )
 def test_a_pooling_that_no_stride_can_replace_stays(context: Context, untrained: None, net: Any) -> None:
     built = net()
-    with pytest.raises(InputError, match="'strided' finds no pooling"):
+    with pytest.raises(InputError, match="'strided' finds no pooling") as caught:
         strided.apply("strided", built, built, context)
+    assert "whose strides are its window" in caught.value.hint
 
 
 def test_the_network_is_taught_and_neither_it_nor_its_teacher_is_changed(context: Context) -> None:

@@ -247,16 +247,6 @@ def test_the_student_keeps_its_momentum_and_the_teacher_everything(keras: Any, t
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_probe_predicts_an_epoch_and_teaches_nothing(keras: Any, tmp_path: Path) -> None:
-    given, student = lesson(tmp_path, count=20_000), network(keras, dropout=0.2)
-    before = [np.array(value) for value in student.get_weights()]
-    predicted = train.probe(student, Wise.of(keras), given, Schedule())
-    for one, other in zip(before, student.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    _, how = fitted(student, Wise.of(keras), given, tmp_path, epochs=4)
-    assert how.seconds / 4 / 6 < predicted < how.seconds / 4 * 2  # what starting takes counts in the latter
-
-
 def test_statistics_are_those_of_the_samples_and_dropout_is_off(keras: Any) -> None:
     layers = keras.layers
     model = keras.Sequential(

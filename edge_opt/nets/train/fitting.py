@@ -64,14 +64,6 @@ def fit(
     )
 
 
-def probe(student: Any, teacher: Any, lesson: Lesson, schedule: Schedule) -> float:
-    """Seconds that an epoch takes, a look at the selection split included, from a few steps; nothing is learned."""
-    with following(student):
-        room = Classroom(student, teacher, lesson, schedule, 0)
-        room.augmentation = _tolerated(room)
-        return room.pace().cost(room.per_epoch, room.per_epoch, room.per_epoch)
-
-
 def _tolerated(room: Classroom) -> Augmentation:
     samples = room.samples
     return tolerated(room.ask, samples.selection, samples.selection_labels, samples.picture)
