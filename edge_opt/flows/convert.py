@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +62,7 @@ def make_artifacts(
             f"the recipe '{static}' needs samples to calibrate on",
             "give the data set with -d, or another recipe with -r",
         )
-    _no_passes(recipes)
+    _no_passes(recipes, model_path)
     frontend = frontend_of(model_path)
     plan.check(recipes, target, frontend.source)
     candidates = _exports(recipes, target, frontend.source)
@@ -95,13 +96,13 @@ def make_artifacts(
     )
 
 
-def _no_passes(recipes: Sequence[Recipe]) -> None:
+def _no_passes(recipes: Sequence[Recipe], model: Path) -> None:
     """Raise InputError for a recipe that trains: that wants to be watched, judged and resumed."""
     for one in recipes:
         if one.passes:
             raise InputError(
                 f"the recipe '{one.name}' trains the network again, which 'edge-opt convert' does not do",
-                f"edge-opt optimize MODEL -d DATA -r {one.name}",
+                f"edge-opt optimize {shlex.quote(str(model))} -d DATA -r {one.name}",
             )
 
 

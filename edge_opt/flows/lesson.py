@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_opt import units
-from edge_opt.errors import DataError
+from edge_opt.errors import DataError, InputError
 from edge_opt.flows.prepare import counting, frontend_of
 from edge_opt.flows.workbench import Workbench
 from edge_opt.inputs import dataset as datasets
@@ -48,6 +48,15 @@ def untaught(bench: Workbench) -> Untaught | None:
         few = units.format_count(len(train))
         return Untaught(why=f"it has to be trained, and {few} training samples are too few", hint=_NEEDED)
     return None
+
+
+def require(bench: Workbench) -> None:
+    """Nothing; raises InputError where a recipe that was asked for needs a network that cannot be made here."""
+    if not bench.request.as_asked:
+        return
+    asked = next((one.name for one in bench.request.recipes if one.passes), "")
+    if asked and (why := untaught(bench)):
+        raise InputError(f"the recipe '{asked}' makes a smaller network: {why.why}", why.hint)
 
 
 def lesson_of(bench: Workbench) -> Lesson:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge_opt import registry
+from edge_opt.flows import lesson
 from edge_opt.flows import reshape as reshaped
 from edge_opt.flows.choose import choose
 from edge_opt.flows.diagnosis.of_run import diagnosed
@@ -34,6 +35,7 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
     pace, started = Pace(watch), datetime.now(UTC).isoformat(timespec="seconds")
     bench = open_workbench(request, device=device, executor=executor, watch=pace)
     with bench.run:
+        lesson.require(bench)
         return _report(bench, pace, started)
 
 

@@ -49,7 +49,7 @@ def reshape(bench: Workbench, candidates: Sequence[Candidate], training_s: float
             else:
                 starts[upto] = _start(bench, outcome, candidates, upto)
     failures = tuple(
-        Failure(id=one.id, recipe=one.recipe.name, stage="reshape", message=why.message, hint=why.hint)
+        Failure(id=one.id, recipe=one.recipe.name, stage="slimming", message=why.message, hint=why.hint)
         for one in candidates
         if (why := unmade.get(one.recipe.passes))
     )

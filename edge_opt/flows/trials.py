@@ -183,6 +183,8 @@ def _fully_judged(bench: Workbench, trial: Trial) -> Trial:
 
     Raises StepFailed where the baseline does not answer what the framework answers: everything is compared with it.
     """
+    if trial.recipe.passes:
+        trial = replace(trial, verdict=guard.of_network(trial.verdict))
     changed = guard.parity(trial.recipe, trial.options, trial.accuracy)
     if changed and trial.id == bench.baseline.id:
         raise StepFailed(f"the baseline '{trial.id}' cannot be compared with: its {changed.message}", changed.hint)

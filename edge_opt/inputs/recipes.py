@@ -84,8 +84,15 @@ def load(name_or_file: str) -> Recipe:
     elif last not in names() and _pass_of(last):
         words, last = [*words, last], RECIPES[0].name
     for word in words:
+        if word in names():
+            raise InputError(
+                f"in '{name_or_file}', the recipe '{word}' stands before something else",
+                f"passes come first and the recipe last, as {passes()[0]}+{word}",
+            )
         if not _pass_of(word):
             raise UnknownName.among("pass", word, passes())
+    if not last:
+        raise InputError(f"'{name_or_file}' ends with a +", "name the recipe behind it, or leave the + out")
     return with_passes(_plain(last), tuple(words))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 from edge_opt import stats, units
@@ -17,6 +18,16 @@ from edge_opt.types import Accuracy, Finding, Interval, Recipe, Status, Verdict
 CONFIDENCE = 0.90  # two-sided: each bound is a one-sided 95 % bound
 EXPECTED_DISCORDANCE = 0.05  # a middling int8 model; 0.02 is a mild one, 0.08 a rough one
 PARITY = 1e-4  # float32 in another format differs by the order of its additions, not by more
+
+
+_HIGHER_PRECISION = "a recipe that computes in higher precision, as float16 or dynamic_int8, loses less"
+_LESS_REMOVED = "take less out of the network, as slim25, or bring more labelled samples to train it on"
+
+
+def of_network(verdict: Verdict) -> Verdict:
+    """``verdict`` of an artifact of a smaller network, which loses by what left more than by how it is stored."""
+    findings = (replace(one, hint=_LESS_REMOVED) if one.hint == _HIGHER_PRECISION else one for one in verdict.findings)
+    return replace(verdict, findings=tuple(findings))
 
 
 def judge(baseline: Accuracy, candidate: Accuracy, limit: float) -> Verdict:
@@ -177,7 +188,7 @@ def _explain(
                 level="error",
                 message=f"{metric} drop {units.format_pp(drop.estimate)} ({interval} {bounds}) is over the limit of "
                 f"{units.format_pp(limit)}",
-                hint="a recipe that computes in higher precision, as float16 or dynamic_int8, loses less",
+                hint=_HIGHER_PRECISION,
             ),
         )
     return (

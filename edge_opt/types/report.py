@@ -41,7 +41,7 @@ class Failure:
 
     id: str
     recipe: str
-    stage: Literal["reshape", "export", "check", "load", "evaluate", "benchmark", "rank"]
+    stage: Literal["slimming", "export", "check", "load", "evaluate", "benchmark", "rank"]
     message: str
     hint: str = ""
 

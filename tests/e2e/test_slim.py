@@ -170,6 +170,6 @@ def test_data_without_a_training_split_are_told_what_is_needed(data: Path, tmp_p
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    assert "has no training split" in ended.stdout
-    assert "give data with a training split" in ended.stdout
+    assert ended.returncode == 2, ended.stderr
+    assert "has no training split" in ended.stderr
+    assert "give data with a training split" in ended.stderr

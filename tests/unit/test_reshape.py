@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_opt.errors import InputError, UnknownName
 from edge_opt.flows import pipeline
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes as recipe_table
@@ -68,7 +70,7 @@ def test_a_pass_that_fails_fails_its_recipes_and_no_others(tmp_path: Path, monke
     assert report.best.startswith("slim50+static_int8/")
     broken = [one for one in report.failures if one.recipe == "slim75+static_int8"]
     assert broken
-    assert {one.stage for one in broken} == {"reshape"}
+    assert {one.stage for one in broken} == {"slimming"}
     assert {one.message for one in broken} == {"slim75 found nothing to take"}
 
 
@@ -78,11 +80,9 @@ def test_without_samples_to_train_on_it_says_what_it_needs(tmp_path: Path, monke
     with np.load(data) as whole:
         kept = {name: whole[name] for name in whole.files if not name.endswith("train")}
     np.savez(data, **kept)
-    report = run(asked(tmp_path, recipes=named("slim50+static_int8")))
-    (message,) = {one.message for one in report.failures}
-    (hint,) = {one.hint for one in report.failures}
-    assert "has no training split" in message
-    assert "x_train and y_train" in hint
+    with pytest.raises(InputError, match=r"'slim50\+static_int8' .* has no training split") as refused:
+        run(asked(tmp_path, recipes=named("slim50+static_int8")))
+    assert "x_train and y_train" in refused.value.hint
 
 
 def test_the_search_goes_on_from_what_was_kept_and_back_from_what_was_lost(tmp_path: Path, monkeypatch: Any) -> None:
@@ -233,3 +233,37 @@ def test_a_recipe_file_may_lie_in_a_folder_with_a_plus_and_behind_passes(tmp_pat
     assert recipe_table.load(str(file)).name == "mine"
     assert recipe_table.load(f"slim50+{file}").name == "slim50+mine"
     assert recipe_table.load(f"slim50+{file}").passes == ("slim50",)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("static_int8+slim50", "the recipe 'static_int8' stands before something else", "slim50+static_int8"),
+        ("slim50+", "'slim50+' ends with a +", "name the recipe behind it"),
+    ],
+)
+def test_a_recipe_in_the_wrong_order_is_put_right(name: str, said: str, hint: str, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    with pytest.raises(InputError, match=re.escape(said)) as refused:
+        recipe_table.load(name)
+    assert hint in refused.value.hint
+
+
+def test_a_word_that_is_no_pass_is_refused(monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    with pytest.raises(UnknownName, match="there is no pass 'slm50'"):
+        recipe_table.load("slm50+static_int8")
+
+
+def test_a_network_that_lost_too_much_is_told_to_lose_less_of_itself(tmp_path: Path, monkeypatch: Any) -> None:
+    stack.installed(monkeypatch, FAST, passes=FakePass())
+    report = run(asked(tmp_path, recipes=named("slim75+static_int8")))
+    hints = [
+        finding.hint
+        for one in report.trials
+        if one.recipe.passes
+        for finding in one.verdict.findings
+        if finding.code == "EO200"
+    ]
+    assert hints
+    assert all("less out of the network" in one for one in hints)

@@ -21,7 +21,7 @@ PAIRS: Mapping[str, tuple[str, str]] = {
     "unclear": ("unclear", "indécis"),
     "error": ("error", "erreur"),
     "info": ("info", "information"),
-    "reshape": ("reshape", "réduction du réseau"),
+    "slimming": ("slimming", "réduction du réseau"),
     "export": ("export", "conversion"),
     "check": ("check", "vérification"),
     "load": ("load", "chargement"),
