@@ -63,8 +63,8 @@ def page() -> str:
         "",
         "A dash is a recipe that the format does not have; asking for it is an error that says so.\n",
         "## Passes before a recipe\n",
-        "A pass takes something out of the network and trains it again, before it is exported: it stands in front, as in",
-        "`slim50+static_int8` or `strided+slim75+dynamic_int8`. [Slimming](slim.md) has what each gave.\n",
+        "A pass takes something out of the network and trains it again before it is exported. It stands first, as in",
+        "`slim50+static_int8` or `strided+slim75+dynamic_int8`: [smaller networks](slim.md).\n",
         *(f"- `{word}`: {says(word)}." for word in passes()),
         "",
     ]

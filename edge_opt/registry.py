@@ -86,6 +86,7 @@ class Pass(Protocol):
     """
 
     EXAMPLES: tuple[str, ...]  # words that it accepts, as ("slim50", "slim@2x")
+    WORDS: str  # all of them, for people: "slim5 to slim95, slim@1.1x to slim@100x"
     PRICED: bool  # whether it looks at the times of the layers on the target, which take a while to measure
 
     def accepts(self, word: str) -> bool:

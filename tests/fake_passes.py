@@ -30,6 +30,7 @@ class FakePass:
     """Accepts what the real passes accept, and does it at once; ``broken`` words fail, ``contexts`` is what it saw."""
 
     EXAMPLES = ("slim50", "strided")
+    WORDS = "slim5 to slim95"
     PRICED = False
 
     def __init__(self, broken: tuple[str, ...] = ()) -> None:

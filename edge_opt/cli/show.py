@@ -84,7 +84,8 @@ def recipes(name: str | None, format: str) -> None:
         return
     for one in found:
         if one.passes and not name:
-            _entry(f"{one.passes[0]}+…", f"{recipe_table.says(one.passes[0])}; before any recipe.", {})
+            word = one.passes[0]
+            _entry(f"{word}+…", f"{recipe_table.says(word)}.", {"words": recipe_table.words_of(word)})
         else:
             _entry(one.name, one.description, {"formats": _formats(one)})
 

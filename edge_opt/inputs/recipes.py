@@ -90,7 +90,7 @@ def load(name_or_file: str) -> Recipe:
                 f"passes come first and the recipe last, as {passes()[0]}+{word}",
             )
         if not _pass_of(word):
-            raise UnknownName.among("pass", word, passes())
+            raise _no_pass(word)
     if not last:
         raise InputError(f"'{name_or_file}' ends with a +", "name the recipe behind it, or leave the + out")
     return with_passes(_plain(last), tuple(words))
@@ -117,6 +117,20 @@ def says(word: str) -> str:
     return found.says(word)
 
 
+def _no_pass(word: str) -> InputError:
+    """The error for a word that is no pass: of one that is nearly one, all that it could be."""
+    for name in registry.names("passes"):
+        if word.startswith(name):
+            return InputError(f"there is no pass '{word}'", f"there are {registry.load('passes', name).WORDS}")
+    return UnknownName.among("pass", word, passes())
+
+
+def words_of(word: str) -> str:
+    """All words of the pass that ``word`` asks for."""
+    found = _pass_of(word)
+    return found.WORDS if found else ""
+
+
 def _pass_of(word: str) -> registry.Pass | None:
     every: list[registry.Pass] = [registry.load("passes", name) for name in registry.names("passes")]
     return next((one for one in every if one.accepts(word)), None)
@@ -128,6 +142,8 @@ def _plain(name_or_file: str) -> Recipe:
             return recipe
     if name_or_file.endswith(".toml"):
         return _from_file(Path(name_or_file))
+    if any(name_or_file.startswith(name) for name in registry.names("passes")):
+        raise _no_pass(name_or_file)
     raise UnknownName.among("recipe", name_or_file, (*names(), *passes()))
 
 

@@ -37,6 +37,7 @@ class Shallow:
     """The pass of the words ``shallow1``, ``shallow2``, …."""
 
     EXAMPLES = ("shallow1", "shallow2")
+    WORDS = "shallow1 to shallow99"
     PRICED = True
 
     def accepts(self, word: str) -> bool:

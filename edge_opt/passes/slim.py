@@ -66,6 +66,7 @@ class Slim:
     """The pass of the words ``slim50`` and ``slim@2x``."""
 
     EXAMPLES = ("slim50", "slim@2x")
+    WORDS = "slim5 to slim95, slim@1.1x to slim@100x"
     PRICED = True
 
     def accepts(self, word: str) -> bool:

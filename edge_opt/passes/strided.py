@@ -39,6 +39,7 @@ class Strided:
     """The pass of the word ``strided``."""
 
     EXAMPLES = ("strided",)
+    WORDS = "strided"
     PRICED = False
 
     def accepts(self, word: str) -> bool:

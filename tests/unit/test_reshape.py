@@ -255,6 +255,13 @@ def test_a_word_that_is_no_pass_is_refused(monkeypatch: Any) -> None:
         recipe_table.load("slm50+static_int8")
 
 
+@pytest.mark.parametrize("name", ["slim150+static_int8", "slim150", "slim@0.5x", "slim"])
+def test_a_word_that_is_nearly_a_pass_is_told_what_there_is(name: str) -> None:
+    with pytest.raises(InputError, match="there is no pass 'slim") as refused:
+        recipe_table.load(name)
+    assert "slim5 to slim95" in refused.value.hint
+
+
 def test_a_network_that_lost_too_much_is_told_to_lose_less_of_itself(tmp_path: Path, monkeypatch: Any) -> None:
     stack.installed(monkeypatch, FAST, passes=FakePass())
     report = run(asked(tmp_path, recipes=named("slim75+static_int8")))
