@@ -16,6 +16,7 @@ from edge_opt.stages import guard, plan
 from edge_opt.stages.plan import bounds, cost, efforts, knowledge, promise
 from edge_opt.types import Candidate, Failure, Finding, Measured, Skipped, Trial
 
+_COMPARED = 2  # artifacts are disturbed: the smallest network mostly loses robustness, and the next is chosen
 _FIRST_SHARE, _SHARE = 0.4, 0.7  # of the time left, for one wave: less while the predictions are rough
 
 
@@ -165,7 +166,8 @@ def _left_s(bench: Workbench, trials: Sequence[Trial], pace: Pace) -> float | No
     if limit_s is None:
         return None
     scale = _scale(bench, trials, pace)
-    return limit_s - pace.elapsed_s - cost.reserve(scale) - cost.disturbing_s(scale, bench.request.effort, limit_s)
+    disturbing_s = _COMPARED * cost.disturbing_s(scale, bench.request.effort, limit_s)
+    return limit_s - pace.elapsed_s - cost.reserve(scale) - disturbing_s
 
 
 def _scale(bench: Workbench, trials: Sequence[Trial], pace: Pace) -> cost.Scale:
