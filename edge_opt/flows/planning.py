@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -39,21 +40,20 @@ def next_wave(bench: Workbench, trials: Sequence[Trial], failures: Sequence[Fail
     key = f"wave after {len(tried)} candidates"
     left_s = _left_s(bench, trials, pace)
     smaller = slimming.proposed(bench, trials, failures, left_s) if trials else slimming.Proposed()
-    offers = _offers(bench, trials, failures, smaller.candidates)
-    taken = _first_taken(bench, offers, trials, failures, lambda worth: _as_before(bench, worth, key))
+    offered = partial(_offers, bench, trials, failures, smaller.candidates)
+    taken = Wave(candidates=(), skipped=(), findings=())
+    if bench.run.finished(key):
+        taken = _first_taken(bench, offered(), trials, failures, lambda worth: _as_before(bench, worth, key))
     if not taken.candidates:
-        offers = _offers(bench, trials, failures, smaller.candidates)
-        taken = _first_taken(bench, offers, trials, failures, lambda worth: _in_time(bench, worth, trials, pace))
+        taken = _first_taken(bench, offered(), trials, failures, lambda worth: _in_time(bench, worth, trials, pace))
     training_s = None
     if taken.candidates:
         if not bench.run.finished(key):
             bench.run.append(key, [one.id for one in taken.candidates])
         if count := slimming.trainings(bench, taken.candidates):
             # a training that goes on must have the time that it was begun with
-            given = bench.run.once(
-                f"training in {key}", float | None, lambda: slimming.training_s(bench, left_s, count)
-            )
-            training_s = given
+            begun_with = partial(slimming.training_s, bench, left_s, count)
+            training_s = bench.run.once(f"training in {key}", float | None, begun_with)
         _tell(bench, taken.candidates, taken.skipped, training_s)
     said = knowledge.said(trials, bench.request.target, processor(bench))
     return Wave(
