@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_opt import registry, stats
+from edge_opt.store import array
 from edge_opt.types import Accuracy, Entry, Metric, Split
 
 
@@ -28,7 +29,7 @@ def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device)
             "outputs": str(outputs.resolve()),
         }
     )
-    found: NDArray[np.float32] = np.load(answer["outputs"])
+    found: NDArray[np.float32] = array(Path(answer["outputs"]))
     return found
 
 

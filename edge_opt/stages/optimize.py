@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, OutOfMemory, StepFailed
-from edge_opt.store import Cache, Run, Stored, code, content, parse_answer, room
+from edge_opt.store import Cache, Run, Stored, array, code, content, parse_answer, room
 from edge_opt.types import Artifact, Candidate, Entry, Failure, Model, Quantization, Source, TensorSpec
 
 
@@ -176,7 +176,7 @@ def _load(candidate: Candidate, opened: Path, calibration: Path, run: Run, devic
     """The worker's answer to running two samples: many converters write files that no runtime accepts."""
     name = file_name(candidate.id)  # others may be loaded at the same time
     few = run.scratch(f"load-test-{name}.npy")
-    np.save(few, np.load(calibration, mmap_mode="r")[:2])
+    np.save(few, array(calibration, mapped=True)[:2])
     job = {
         "protocol": 1,
         "mode": "predict",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_opt.store.cache import Cache, cache_folder, code, content
-from edge_opt.store.files import measure, measure_files, read_json, room, write_whole
+from edge_opt.store.files import array, measure, measure_files, read_json, room, write_whole
 from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear
 from edge_opt.store.nouns import dump, parse, parse_answer
 
@@ -12,6 +12,7 @@ __all__ = [
     "Cache",
     "Run",
     "Stored",
+    "array",
     "cache_folder",
     "clear",
     "code",

@@ -6,16 +6,32 @@ import errno
 import hashlib
 import json
 import os
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_opt.errors import RunError
 
 OTHER_FOLDER = "free some space, or give another folder"
 _CHUNK_BYTES = 1 << 20
+_PARSING = threading.Lock()
+
+
+def array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """The array in a ``.npy`` file, one thread at a time.
+
+    numpy reads the head of the file as Python, and CPython 3.11 fails now and then where two threads parse at once:
+    "AST constructor recursion depth mismatch" (cpython issue 106905).
+    """
+    with _PARSING:
+        found: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None)
+    return found
 
 
 def write_whole(path: Path, text: str) -> Path:

@@ -52,7 +52,11 @@ def test_every_target_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for kind in ("frontends", "passes", "exporters", "runtimes", "devices", "executors") for name in registry.names(kind)],
+    [
+        name
+        for kind in ("frontends", "passes", "exporters", "runtimes", "devices", "executors")
+        for name in registry.names(kind)
+    ],
 )
 def test_every_registered_name_is_documented(name: str) -> None:
     assert [found.name for found in pages() if f"`{name}`" in found.text]
