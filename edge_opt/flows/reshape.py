@@ -15,6 +15,7 @@ from edge_opt.flows.costs import costs_of
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.trials import Failures
 from edge_opt.flows.workbench import Workbench
+from edge_opt.inputs.recipes import pass_of
 from edge_opt.stages import reshape as passes
 from edge_opt.stages.optimize import Start, Starts
 from edge_opt.store import code, content, dump
@@ -97,7 +98,8 @@ def _made(bench: Workbench, upto: Passes, before: Start, training_s: float | Non
 
 def _net(bench: Workbench, upto: Passes, before: Path, training_s: float | None) -> Net:
     run, request, name = bench.run, bench.request, "+".join(upto)
-    costs = costs_of(bench, before) if passes.pass_of(upto[-1]).PRICED else None
+    asked = pass_of(upto[-1])
+    costs = costs_of(bench, before) if asked and asked.PRICED else None
     context = Context(
         lesson=lesson.lesson_of(bench),
         costs=None if isinstance(costs, Finding) else costs,

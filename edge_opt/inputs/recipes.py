@@ -79,9 +79,9 @@ def load(name_or_file: str) -> Recipe:
     """
     *words, last = name_or_file.split(_JOINT)
     if last.endswith(".toml"):  # whose folder may have a + in its name
-        known = list(takewhile(_pass_of, words))
+        known = list(takewhile(pass_of, words))
         words, last = known, _JOINT.join([*words[len(known) :], last])
-    elif last not in names() and _pass_of(last):
+    elif last not in names() and pass_of(last):
         words, last = [*words, last], RECIPES[0].name
     for word in words:
         if word in names():
@@ -89,7 +89,7 @@ def load(name_or_file: str) -> Recipe:
                 f"in '{name_or_file}', the recipe '{word}' stands before something else",
                 f"passes come first and the recipe last, as {passes()[0]}+{word}",
             )
-        if not _pass_of(word):
+        if not pass_of(word):
             raise _no_pass(word)
     if not last:
         raise InputError(f"'{name_or_file}' ends with a +", "name the recipe behind it, or leave the + out")
@@ -111,7 +111,7 @@ def with_passes(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
 
 def says(word: str) -> str:
     """What the pass that ``word`` asks for does, as a clause. Raises UnknownName where there is none."""
-    found = _pass_of(word)
+    found = pass_of(word)
     if found is None:
         raise UnknownName.among("pass", word, passes())
     return found.says(word)
@@ -127,11 +127,12 @@ def _no_pass(word: str) -> InputError:
 
 def words_of(word: str) -> str:
     """All words of the pass that ``word`` asks for."""
-    found = _pass_of(word)
+    found = pass_of(word)
     return found.WORDS if found else ""
 
 
-def _pass_of(word: str) -> registry.Pass | None:
+def pass_of(word: str) -> registry.Pass | None:
+    """The pass that ``word`` asks for; None where it asks for none."""
     every: list[registry.Pass] = [registry.load("passes", name) for name in registry.names("passes")]
     return next((one for one in every if one.accepts(word)), None)
 

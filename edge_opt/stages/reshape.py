@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_opt import registry
 from edge_opt.errors import RunError
+from edge_opt.inputs.recipes import pass_of
 from edge_opt.store import dump, parse, write_whole
 from edge_opt.types import Change, Context, Progress
 
@@ -36,6 +37,7 @@ def apply(frontend: registry.Frontend, work: Work) -> float:
     """The seconds that it took; :data:`FILE` and what was done to it are then in ``work.out``. Loads the framework."""
     began = time.monotonic()
     of_word = pass_of(work.word)
+    assert of_word is not None, work.word  # recipes hold known words only
     network: Callable[[Path, bool], Any] = frontend.network  # type: ignore[attr-defined]
     teacher = network(work.original, work.allow_code)
     net = teacher if work.net == work.original else network(work.net, work.allow_code)
@@ -49,12 +51,6 @@ def change_of(folder: Path) -> Change:
     """What was done to the network in ``folder``."""
     change: Change = parse(Change, json.loads((folder / _CHANGE).read_text(encoding="utf-8")))
     return change
-
-
-def pass_of(word: str) -> registry.Pass:
-    """The pass that ``word`` asks for; words come from recipes, which hold known ones only."""
-    every: list[registry.Pass] = [registry.load("passes", name) for name in registry.names("passes")]
-    return next(one for one in every if one.accepts(word))
 
 
 def follow(future: Future[Any], progress: Path, tell: Callable[[Progress], None]) -> None:
