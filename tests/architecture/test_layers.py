@@ -20,6 +20,7 @@ FLOORS = {
     "units": 2,
     "stats": 2,
     "confidence": 2,
+    "sequential": 2,
     "registry": 2,
     "limits": 2,
     "turns": 2,
@@ -34,6 +35,7 @@ FLOORS = {
     "results": 5,
     "flows": 6,
     "cli": 7,
+    "pytest_plugin": 7,
 }
 # the package itself and `python -m edge_opt` stand outside the door: they may open anything, and nothing opens them
 ROOF = 8

@@ -1,0 +1,1 @@
+"""How each measure of a gate is decided, one file each: evidence → Decision."""
