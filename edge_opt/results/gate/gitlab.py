@@ -32,9 +32,8 @@ def gitlab(gate: Gate) -> str:
 def _decided(gate: Gate, decision: Decision) -> dict[str, Any]:
     said = " — ".join(filter(None, (words.why(decision), words.clean(decision.hint))))
     name = words.clean(decision.measure)
-    return _entry(
-        gate, f"edge-opt-gate-{name}", f"{words.happened(decision)}: {said}", _SEVERITIES[decision.outcome], name
-    )
+    said = f"{words.happened(decision)} against {words.against(gate)}: {said}"
+    return _entry(gate, f"edge-opt-gate-{name}", said, _SEVERITIES[decision.outcome], name)
 
 
 def _entry(gate: Gate, check: str, said: str, severity: str, key: str) -> dict[str, Any]:
