@@ -82,6 +82,12 @@ EO512 Latence différente de la promesse
 EO513 Mémoire supérieure à la promesse
 EO514 Promesses faites pour une autre machine ou version
 EO515 Artefacts d'une exécution précédente réutilisés
+EO901 Nombre d'instructions non confirmé par le chronomètre
+EO920 Mesures d'une autre machine laissées de côté
+EO921 Noyau différent de celui de la dernière mesure
+EO922 Ralentissement entré dans l'historique
+EO923 Bancs d'essai présents d'un seul côté
+EO924 Mesure tronquée
 """
 TITLES: Mapping[str, str] = {
     code: title.replace("'", "’") for code, _, title in (line.partition(" ") for line in _TITLES.strip().splitlines())

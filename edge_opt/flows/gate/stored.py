@@ -1,0 +1,164 @@
+"""The history of an artifact on one machine: one line a measurement, and a candidate held against those before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_opt import __version__, registry, stats
+from edge_opt.errors import InputError, StepFailed
+from edge_opt.flows.gate import runner
+from edge_opt.flows.gate.records import append, read
+from edge_opt.flows.given import CHECK, temporary
+from edge_opt.stages import noise
+from edge_opt.stages.benchmark import Protocol, benchmark
+from edge_opt.stages.gate import fingerprints, history
+from edge_opt.store import Run
+from edge_opt.types import (
+    Decision,
+    Entry,
+    Environment,
+    Finding,
+    Gate,
+    Measured,
+    Record,
+    Step,
+    Subject,
+    Watch,
+)
+
+ROUNDS = 10
+MEASURES = tuple(history.UNITS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A new record, the machine it was taken on, and what made that measurement unsteady."""
+
+    record: Record
+    environment: Environment
+    findings: tuple[Finding, ...]
+
+
+def gate(
+    subject: Subject,
+    history_path: Path,
+    limits: Mapping[str, float],
+    *,
+    device: registry.Device,
+    watch: Watch,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+    command: str = "",
+) -> Gate:
+    """``subject``, measured now, against the records at ``history_path``, by the ``limits`` of some of MEASURES.
+
+    The history is not changed. Raises RunError where it cannot be used, or holds nothing of this machine, runtime and
+    settings; that is said before anything is timed.
+    """
+    began, started = time.monotonic(), _now()
+    for measure_name in limits:
+        if measure_name not in MEASURES:
+            raise InputError(
+                f"'{measure_name}' cannot be held against a history", f"a record has {', '.join(MEASURES)}"
+            )
+    records, findings = read(history_path)
+    environment = runner.environment_of(device)
+    fingerprints.matching(records, fingerprints.fingerprint(subject, environment), environment.system)
+    with temporary() as run:
+        taken = measure(subject, "candidate", rounds=rounds, seed=seed, run=run, device=device, watch=watch)
+    # once more: the runtime tells its version where it runs, and a governor may change
+    comparable, told = fingerprints.matching(records, taken.record.fingerprint, taken.record.system)
+    return Gate(
+        candidate=subject,
+        baseline=None,
+        against=str(history_path),
+        decisions=tuple(_decisions(taken.record, comparable, limits)),
+        findings=(*findings, *told, *_rises(comparable, limits), *taken.findings),
+        environment=taken.environment,
+        versions={"edge-opt": __version__, subject.runtime: taken.record.fingerprint.runtime_version},
+        command=command,
+        started=started,
+        seconds=time.monotonic() - began,
+    )
+
+
+def record(
+    subject: Subject,
+    history_path: Path,
+    label: str,
+    *,
+    device: registry.Device,
+    watch: Watch,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+) -> Taken:
+    """``subject`` as it was measured now, under ``label``, after it was appended to the file at ``history_path``.
+
+    The file is made where there is none. Raises RunError where it is something else than a history.
+    """
+    if not label.strip():
+        raise InputError("a record needs a label", "give --label, as --label $(git rev-parse --short HEAD)")
+    if history_path.exists() and history_path.stat().st_size:
+        read(history_path)  # what is no history is refused before anything is timed
+    with temporary() as run:
+        taken = measure(subject, label, rounds=rounds, seed=seed, run=run, device=device, watch=watch)
+    append(history_path, taken.record)
+    return taken
+
+
+def measure(
+    subject: Subject, label: str, *, rounds: int, seed: int, run: Run, device: registry.Device, watch: Watch
+) -> Taken:
+    """``subject`` in ``rounds`` processes of its own. Raises StepFailed where it cannot be run."""
+    measured, broken = benchmark(
+        {subject.name: Entry(path=subject.path, runtime=subject.runtime, options=subject.options)},
+        None,
+        device,
+        run,
+        wave="history",
+        threads=subject.threads,
+        seed=seed,
+        protocol=Protocol(rounds=rounds),
+        tell=lambda what, done, total: watch(Step(stage="benchmark", what=what, done=done, total=total)),
+    )
+    if broken:
+        raise StepFailed(f"'{subject.name}' cannot be measured: {broken[subject.name]}", CHECK)
+    found = measured[subject.name]
+    return Taken(
+        record=_record(subject, found, label),
+        environment=found.environment,
+        findings=noise.check_measured(measured, subject.name),
+    )
+
+
+def _record(subject: Subject, found: Measured, label: str) -> Record:
+    return Record(
+        label=label,
+        taken=_now(),
+        sha256=subject.sha256,
+        fingerprint=fingerprints.fingerprint(subject, found.environment, found.runtime_version),
+        system=found.environment.system,
+        medians_ns=tuple(stats.median(one.samples_ns) for one in found.rounds),
+        # of each round, as the medians are: a single slow round moves it less than one of all samples together
+        p90_ns=stats.median([stats.quantile(one.samples_ns, 0.9) for one in found.rounds]),
+        load_ns=found.load_ns,
+        memory_bytes=found.memory_bytes,
+        size_bytes=subject.size_bytes,
+        compressed_bytes=subject.compressed_bytes,
+    )
+
+
+def _decisions(taken: Record, records: tuple[Record, ...], limits: Mapping[str, float]) -> list[Decision]:
+    return [history.decide(taken, records, name, limit) for name, limit in limits.items()]
+
+
+def _rises(records: tuple[Record, ...], limits: Mapping[str, float]) -> list[Finding]:
+    return [finding for name, limit in limits.items() for finding in history.rises(records, name, limit)]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
