@@ -7,7 +7,6 @@ left out, as no time that is measured here is kept.
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import subprocess
@@ -19,7 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import IO, Any
 
-from edge_opt import limits
+from edge_opt import limits, workers
 from edge_opt.devices import local
 from edge_opt.errors import StepFailed
 from edge_opt.executors import process
@@ -116,13 +115,7 @@ class ForkDevice(local.LocalDevice):
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The worker's answer, as the local device gives it."""
-        asked = {**job, "artifacts": [local._located(one) for one in job.get("artifacts", ())]}
-        return local._answer(
-            run_forked(
-                worker.main,
-                json.dumps(asked).encode(),
-                local.environment(job.get("threads", 1)),
-                self._timeout_s or 60,
-                self._memory_bytes,
-            )
+        asked = workers.call(job)
+        return workers.answer(
+            run_forked(worker.main, asked.stdin, dict(asked.variables), self._timeout_s or 60, self._memory_bytes)
         )

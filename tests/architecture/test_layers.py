@@ -26,6 +26,7 @@ FLOORS = {
     "turns": 2,
     "inputs": 3,
     "nets": 3,
+    "workers": 3,
     "frontends": 4,
     "passes": 4,
     "exporters": 4,

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_opt import registry, turns
-from edge_opt.devices import local
+from edge_opt import registry, turns, workers
 from edge_opt.devices.local import LocalDevice
 from edge_opt.errors import Crashed, DeviceBusy, MissingPackage, OutOfMemory, RunError, StepFailed, TimedOut
 from tests.fixtures import tiny
@@ -128,7 +127,7 @@ def test_the_worker_does_not_see_what_the_shell_sets_for_others(monkeypatch: pyt
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    seen = local.environment(2)
+    seen = workers.environment(2)
     assert seen["OMP_NUM_THREADS"] == "2"
     assert "OMP_WAIT_POLICY" not in seen
     assert seen["ONEDNN_MAX_CPU_ISA"] == "AVX2"
