@@ -102,6 +102,8 @@ class FakeDevice:
                 for one, script in zip(described, scripts, strict=True)
             ]
             return {**shared, "artifacts": timed}
+        if job["mode"] == "count":
+            return {**shared, **self._counts(scripts, described, job)}
         if job["mode"] == "describe":
             return {**shared, **described[0]}
         if job["mode"] == "profile":
@@ -149,6 +151,18 @@ class FakeDevice:
             "runs": 30,
             "inference_ns": script.latency_ns,
         }
+
+    def _counts(
+        self, scripts: list[FakeArtifact], described: list[dict[str, Any]], job: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Ten instructions a nanosecond, without any noise."""
+        runs, warmup = job.get("runs", 5), job.get("warmup", 10)
+        listed = [
+            {**one, "instructions": [10 * script.latency_ns] * runs}
+            for one, script in zip(described, scripts, strict=True)
+        ]
+        regions = [None] * warmup * len(scripts) + list(range(len(scripts))) * runs
+        return {"artifacts": listed, "regions": regions, "emulator": "fake 1.0"}
 
     def _latencies(self, script: FakeArtifact, count: int, draw: random.Random) -> list[int]:
         return [max(1, round(script.latency_ns * (1 + draw.gauss(0, script.noise)))) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""What a job asks for: latencies of one artifact, of two or many by turns, outputs for all samples, a description."""
+"""What a job asks for: latencies of one artifact, of two or many by turns, marks to count by, outputs."""
 
 from __future__ import annotations
 
@@ -122,6 +122,31 @@ def several(job: Job, load: Load) -> dict[str, Any]:
                 medians[which].append(median(taken))
     artifacts = [{**one.described(), "median_ns": median(of)} for one, of in zip(every, medians)]  # noqa: B905
     return {"artifacts": artifacts}
+
+
+def count(job: Job, load: Load) -> dict[str, Any]:
+    """What each marked region ran, of one or two artifacts by turns, so that an emulator can count the instructions.
+
+    A region begins and ends with a call of the C library's ``getpriority``, which nothing else calls: callgrind takes
+    any function as a mark, so that this needs no package, and without an emulator a mark is merely a call. Warm-up
+    inferences pass the same lines, because Python rewrites those that it has seen a few times.
+    """
+    rows = samples.read(job["inputs"]) if job.get("inputs") else None
+    every = [load(index) for index in range(len(job["artifacts"]))]
+    feeds = [feeds_of(one, rows, job) for one in every]
+    mark, process = os.getpriority, os.PRIO_PROCESS
+    warmup = job.get("warmup", 10)
+    regions: list[int | None] = []
+    with _NoCollection():
+        for index in range(warmup + job.get("runs", 5)):
+            for which, one in enumerate(every):
+                run, arrays = one.session.run, next(feeds[which])
+                mark(process, 0)
+                answer = run(arrays)
+                mark(process, 0)
+                del answer  # freed when it is no longer counted
+                regions.append(which if index >= warmup else None)
+    return {"artifacts": [one.described() for one in every], "regions": regions}
 
 
 def predict(job: Job, load: Load) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from functools import partial
+from functools import cache, partial
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -30,11 +30,13 @@ _MODES = {
     "time": modes.time_one,
     "pair": modes.pair,
     "several": modes.several,
+    "count": modes.count,
     "predict": modes.predict,
     "profile": operators.profile,
     "describe": modes.describe,
 }
-_ARTIFACTS = {"pair": 2}  # the others take one, but for "several", which takes any number
+_ANY = 2**31
+_ARTIFACTS = {"pair": (2, 2), "count": (1, 2), "several": (1, _ANY)}  # at least, at most; the others take one
 _FILES = {"predict": ("inputs", "outputs")}
 _LONGEST = 300
 
@@ -69,8 +71,9 @@ def answer_to(job: dict[str, Any]) -> dict[str, Any]:
 
 def _check(job: dict[str, Any], mode: str) -> None:
     artifacts = job.get("artifacts", ())
-    taken = _ARTIFACTS.get(mode, 1)
-    if len(artifacts) != taken and not (mode == "several" and artifacts):
+    least, most = _ARTIFACTS.get(mode, (1, 1))
+    if not least <= len(artifacts) <= most:
+        taken = str(least) if least == most else f"at least {least}" if most == _ANY else f"{least} or {most}"
         raise JobError("job", f"mode '{mode}' takes {taken} of 'artifacts', not {len(artifacts)}")
     absent = [name for name in _FILES.get(mode, ()) if name not in job]
     absent += [name for artifact in artifacts for name in ("path", "runtime") if name not in artifact]
@@ -104,10 +107,15 @@ def load(artifact: dict[str, Any], threads: int) -> modes.Loaded:
 
 def _runtime(artifact: dict[str, Any]) -> Any:
     """The runtime's module, run from its file: one beside this script, or the file that the job names as ``module``."""
-    name = artifact["runtime"]
-    file = artifact.get("module") or RUNTIMES.get(name)
+    file = artifact.get("module") or RUNTIMES.get(artifact["runtime"])
     if file is None:
-        raise JobError("job", f"there is no runtime '{name}'; known: {', '.join(RUNTIMES)}")
+        raise JobError("job", f"there is no runtime '{artifact['runtime']}'; known: {', '.join(RUNTIMES)}")
+    return _module(file, artifact["runtime"])
+
+
+@cache
+def _module(file: str, name: str) -> Any:
+    """The module in ``file``, once for all artifacts: Python calls the second of two equal functions more slowly."""
     spec = util.spec_from_file_location(f"edge_opt_runtime_{Path(file).stem}", Path(__file__).parent / file)
     if spec is None or spec.loader is None:
         raise JobError("job", f"'{file}' is no Python file")

@@ -114,6 +114,23 @@ def _several(folder: Path, *pauses: float, **more: Any) -> dict[str, Any]:
     return ask({"protocol": 1, "mode": "several", "artifacts": listed, **more})[0]
 
 
+def test_counting_runs_the_artifacts_by_turns_and_says_which_were_warm_up(inputs: str) -> None:
+    both = job("count", inputs=inputs, warmup=2, runs=3)
+    alone, _ = ask(both)
+    both["artifacts"] = both["artifacts"] * 2
+    answer, _ = ask(both)
+    assert alone["regions"] == [None] * 2 + [0] * 3
+    assert answer["regions"] == [None] * 4 + [0, 1] * 3
+    assert [one["runtime"] for one in answer["artifacts"]] == ["litert", "litert"]
+
+
+def test_artifacts_of_one_runtime_share_its_functions(tmp_path: Path) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text("")
+    first, second = (worker._runtime({"runtime": "mine", "module": str(module)}) for _ in range(2))
+    assert first is second
+
+
 def test_of_several_each_has_its_median_in_the_order_of_the_job(tmp_path: Path) -> None:
     answer = _several(tmp_path, 0.064, 0.001, 0.016, rounds=3)
     slow, fast, between = (one["median_ns"] for one in answer["artifacts"])
@@ -207,9 +224,13 @@ REFUSED = [
     ("{", "the job is no JSON"),
     ([], "the job is no JSON object"),
     ({"protocol": 9}, "this worker speaks protocol 1, not 9"),
-    (job("guess"), "there is no mode 'guess'; known: time, pair, several, predict, profile, describe, environment"),
+    (
+        job("guess"),
+        "there is no mode 'guess'; known: time, pair, several, count, predict, profile, describe",
+    ),
     (job("pair"), "mode 'pair' takes 2 of 'artifacts', not 1"),
-    ({**job("several"), "artifacts": []}, "mode 'several' takes 1 of 'artifacts', not 0"),
+    ({**job("count"), "artifacts": []}, "mode 'count' takes 1 or 2 of 'artifacts', not 0"),
+    ({**job("several"), "artifacts": []}, "mode 'several' takes at least 1 of 'artifacts', not 0"),
     (job("predict"), "mode 'predict' needs 'inputs'"),
     ({"protocol": 1, "mode": "time", "artifacts": [{"path": "x"}]}, "mode 'time' needs 'runtime'"),
     (job(runtime="tvm"), "there is no runtime 'tvm'; known: litert, onnxruntime, openvino"),
