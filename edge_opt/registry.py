@@ -47,6 +47,7 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     },
     "devices": {
         "local": "edge_opt.devices.local:LocalDevice",
+        "callgrind": "edge_opt.devices.callgrind:CallgrindDevice",
     },
     "executors": {
         "process": "edge_opt.executors.process:ProcessExecutor",
@@ -106,7 +107,8 @@ class Exporter(Protocol):
     """A float source and a quantization → files that a runtime loads, with float32 inputs and outputs, batch 1.
 
     One that needs no SavedModel in between has ``export_function(frozen, out) -> Path`` too: the float32 file of a
-    frozen TensorFlow function. Without it the single layers of a network take longer to write.
+    frozen TensorFlow function. Without it the single layers of a network take longer to write. One that can write an
+    artifact anew has ``rewritten(path, out) -> Path``: the same network in another file, to calibrate the gate with.
     """
 
     format: str
@@ -149,7 +151,10 @@ class Runtime(Protocol):
 
 
 class Device(Protocol):
-    """Where worker jobs run: this machine, a board over SSH, a browser. One job at a time."""
+    """Where worker jobs run: this machine, a board over SSH, a browser. One job at a time.
+
+    One that cannot do every mode has ``MODES``, those that it can, and refuses the others by an InputError.
+    """
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The worker's answer to ``job`` (``docs/worker-protocol.md``), run in a fresh process.

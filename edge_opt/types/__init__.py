@@ -90,7 +90,7 @@ from edge_opt.types.report import (
     Skipped,
     Trial,
 )
-from edge_opt.types.timing import Environment, Interval, Measured, NotTimed, Operator, OperatorProfile, Round
+from edge_opt.types.timing import Counted, Environment, Interval, Measured, NotTimed, Operator, OperatorProfile, Round
 
 __all__ = [
     "GATE_SCHEMA",
@@ -111,6 +111,7 @@ __all__ = [
     "Context",
     "Contract",
     "ContractTried",
+    "Counted",
     "DataEvidence",
     "DataSummary",
     "Decision",

@@ -64,6 +64,22 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Instructions of single inferences, counted on the processor that an emulator shows: the same on every run.
+
+    No time follows from them. They tell two artifacts of the same precision apart, on the same runtime.
+    """
+
+    runtime: str
+    runtime_version: str
+    options: Mapping[str, str]
+    instructions: tuple[int, ...]  # of each inference, warm-up left out, with one thread
+    emulator: str  # as "valgrind 3.19.0"
+    isa: tuple[str, ...]  # what that shows: without AVX-512, runtimes may take other kernels than on the real one
+    kind: Literal["counted"] = "counted"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotTimed:
     """Not timed, and why: nobody gets an invented millisecond."""
 
