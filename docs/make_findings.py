@@ -15,6 +15,7 @@ GROUPS = {
     "6": "Symptoms of the data",
     "7": "Symptoms of the training",
     "8": "Symptoms of the model",
+    "9": "The gate",
 }
 HEAD = """# Findings
 
