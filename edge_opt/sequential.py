@@ -81,8 +81,13 @@ def repeated_interval(values: Sequence[float], critical: float, confidence: floa
     if data.size < 2 or not np.isfinite(data).all():
         raise ValueError("an interval needs two finite values or more")
     mean = float(data.mean())
-    half = student_quantile(_NORMAL.cdf(critical), data.size - 1) * float(data.std(ddof=1)) / math.sqrt(data.size)
+    half = student_quantile(tail(critical), data.size - 1) * float(data.std(ddof=1)) / math.sqrt(data.size)
     return Interval(low=mean - half, estimate=mean, high=mean + half, confidence=confidence)
+
+
+def tail(critical: float) -> float:
+    """The probability that a standard normal variable stays below ``critical``."""
+    return _NORMAL.cdf(critical)
 
 
 @cache

@@ -11,6 +11,7 @@ from edge_opt import __version__, registry, stats
 from edge_opt.errors import InputError
 from edge_opt.flows.bench import Benched, time_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
+from edge_opt.flows.given import files_of
 from edge_opt.inputs import dataset as datasets
 from edge_opt.results.report.side_by_side import Comparison, Row
 from edge_opt.stages.benchmark import Protocol
@@ -240,7 +241,7 @@ def _left_out(folders: Sequence[Path]) -> Iterator[Finding]:
 
 
 def _row_of(one: Benched, scores: Evaluated | None, bench: Bench, *, first: bool) -> Row:
-    sha256, size_bytes, compressed_bytes = measure_files(_files(one.artifact))
+    sha256, size_bytes, compressed_bytes = measure_files(files_of(one.artifact))
     machine = one.measured.environment
     row = Row(
         run="",
@@ -277,10 +278,3 @@ def _scored(
     return score_artifacts(
         entries, data, max_drop=bench.max_drop, run=bench.run, device=bench.device, watch=bench.watch
     )
-
-
-def _files(path: Path) -> dict[str, Path]:
-    """The files of an artifact under the names that they have in a run, so that their hash is the run's."""
-    weights = path.with_suffix(".bin")
-    beside = {"model.bin": weights} if path.suffix == ".xml" and weights.exists() else {}
-    return {**beside, f"model{path.suffix}": path}

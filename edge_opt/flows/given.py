@@ -67,6 +67,13 @@ def size_of(path: Path) -> int:
     return path.stat().st_size + (beside.stat().st_size if beside != path and beside.exists() else 0)
 
 
+def files_of(path: Path) -> dict[str, Path]:
+    """The files of an artifact under the names that they have in a run, so that their hash is the run's."""
+    weights = path.with_suffix(".bin")
+    beside = {"model.bin": weights} if path.suffix == ".xml" and weights.exists() else {}
+    return {**beside, f"model{path.suffix}": path}
+
+
 @contextmanager
 def temporary() -> Iterator[Run]:
     """A run folder that goes at the end; whatever writes to it must have ended before."""

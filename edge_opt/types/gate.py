@@ -40,9 +40,9 @@ class Subject:
 class Decision:
     """One measure, decided by the interval of ``change``: candidate over baseline less one, so 0.05 is 5 % more.
 
-    Of accuracy, ``change`` is the drop in 0..1, as the guard has it; where a change has no size it is None. *regressed*:
-    the whole interval lies beyond ``limit``; *improved*: it lies beyond as much on the better side; *ok*: it lies within
-    the limit; else *unclear*.
+    Of accuracy, ``change`` is the drop in 0..1, as the guard has it; where a change has no size it is None.
+    *regressed*: the whole interval lies beyond ``limit``; *improved*: it lies beyond as much on the better side; *ok*:
+    it lies within the limit; else *unclear*.
     """
 
     measure: str  # "latency", "p90", "load", "memory", "size", "compressed", "accuracy", …; or a benchmark's own name

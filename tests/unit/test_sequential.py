@@ -12,7 +12,7 @@ LOOKS = (4, 6, 8, 12, 16, 20, 24)
 
 
 def test_the_boundary_is_the_published_one_for_five_even_looks() -> None:
-    # Jennison and Turnbull (2000), Group Sequential Methods, section 7.2; R: gsDesign(k = 5, test.type = 2, sfu = sfLDPocock)
+    # Jennison and Turnbull (2000), section 7.2; R: gsDesign::gsDesign(k = 5, test.type = 2, sfu = sfLDPocock)
     published = [2.438, 2.427, 2.410, 2.397, 2.386]
     assert sequential.boundary([0.2, 0.4, 0.6, 0.8, 1.0]) == pytest.approx(published, abs=1.5e-3)
 

@@ -62,6 +62,15 @@ class OnnxExporter:
                     model.write(path)
         return path
 
+    def rewritten(self, path: Path, out: Path) -> Path:
+        """Write the network of the artifact at ``path`` anew into ``out``: its weights in another order."""
+        model = onnx_graph.read(path)
+        weights = list(model.graph.initializer)[::-1]
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(weights)
+        onnx_graph.save(model, out / _FILE)
+        return out / _FILE
+
     def layer_errors(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> tuple[LayerError, ...]:

@@ -49,6 +49,12 @@ class OpenVINOExporter:
             graph.save(model, out / _FILE, compress_to_fp16=quantization.mode == "float16")
         return out / _FILE
 
+    def rewritten(self, path: Path, out: Path) -> Path:
+        """Write the network of the artifact at ``path`` anew into ``out``."""
+        model = graph.quiet("openvino", "rewriting an OpenVINO model").Core().read_model(str(path))
+        graph.save(model, out / _FILE, compress_to_fp16=False)
+        return out / _FILE
+
     def layer_errors(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path
     ) -> tuple[LayerError, ...]:

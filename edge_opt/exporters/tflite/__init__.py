@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_opt.exporters.tflite import converter, errors
 from edge_opt.exporters.tflite.quantizer import Quantizer
+from edge_opt.nets import tflite
 from edge_opt.nets.conversion import calibration, converting, phrase, require
 from edge_opt.types import LayerError, Quantization, Source, SourceKind
 
@@ -58,6 +59,11 @@ class TFLiteExporter:
         path = out / _FILE
         path.write_bytes(converter.of_function(frozen))
         return path
+
+    def rewritten(self, path: Path, out: Path) -> Path:
+        """Write the network of the artifact at ``path`` anew into ``out``: other bytes in another order."""
+        (out / _FILE).write_bytes(tflite.packed(tflite.load(path)))
+        return out / _FILE
 
     def layer_errors(
         self, source: Source, quantization: Quantization, variant: str, samples: NDArray[Any], out: Path

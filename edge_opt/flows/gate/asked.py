@@ -1,0 +1,112 @@
+"""The words of ``edge-opt gate`` as functions: plain values in, nouns out. :mod:`edge_opt.flows.api` offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+from edge_opt import units
+from edge_opt.errors import InputError
+from edge_opt.flows.asked import device, executor, known_runtime, silent
+from edge_opt.flows.gate import calibrate as calibrating
+from edge_opt.flows.gate import check, runner
+from edge_opt.flows.gate.limits import DEFAULTS, limits_of
+from edge_opt.flows.gate.subject import subject_of
+from edge_opt.flows.given import temporary
+from edge_opt.inputs import targets
+from edge_opt.store import Run, write_whole
+from edge_opt.types import Calibration, Finding, Gate, Watch
+
+GATE_LIMITS = tuple(DEFAULTS)
+
+
+def gate(
+    candidate: str | Path,
+    baseline: str | Path | None = None,
+    *,
+    against: str | Path | None = None,
+    data: str | Path | None = None,
+    limits: Mapping[str, str] | None = None,
+    placement: bool = True,
+    target: str = "host",
+    runtime: str = "",
+    threads: int = 0,
+    budget: str = "60s",
+    seed: int = 0,
+    calibration: str | Path | None = None,
+    any_version: bool = False,
+    output: str | Path | None = None,
+    command: str = "",
+    watch: Watch = silent,
+) -> Gate:
+    """Every decision on whether ``candidate`` is worse than ``baseline``: each a bundle, a run or an artifact.
+
+    ``limits`` are shares by measure, as ``{"latency": "2%", "memory": "off"}``, on top of the defaults. In place of a
+    baseline, ``against`` is a history of this machine. The folder ``output`` keeps the samples. Raises EdgeOptError.
+    """
+    if (baseline is None) == (against is None):
+        raise InputError(
+            "it is not said what the candidate is held against"
+            if baseline is None
+            else "'--baseline' is run here and now, and '--against' was measured before",
+            "give one of the two: --baseline BASE, or --against HISTORY.jsonl",
+        )
+    known_runtime(runtime)
+    profile = targets.load(target)
+    asked = check.Asked(
+        candidate=Path(candidate),
+        baseline=Path(baseline or ""),
+        target=profile,
+        limits=limits_of(limits or {}, placement),
+        data=Path(data) if data else None,
+        runtime=runtime,
+        threads=threads,
+        budget_s=units.parse_seconds(budget),
+        seed=seed,
+        calibration=Path(calibration) if calibration else None,
+        any_version=any_version,
+        command=command,
+    )
+    with _kept(output) as run:
+        return check.gate(asked, run=run, device=device(profile), watch=watch)
+
+
+def gate_calibrate(
+    baseline: str | Path,
+    *,
+    latency: str = "2%",
+    runs: int = 40,
+    budget: str = "60s",
+    target: str = "host",
+    runtime: str = "",
+    threads: int = 0,
+    seed: int = 0,
+    output: str | Path | None = None,
+    watch: Watch = silent,
+) -> tuple[Calibration, tuple[Finding, ...], Path]:
+    """What this runner can see of artifacts like ``baseline``, what is to be said, and the file where it is kept."""
+    known_runtime(runtime)
+    profile = targets.load(target)
+    limit, budget_s = limits_of({"latency": latency}).shares["latency"], units.parse_seconds(budget)
+    place = Path(output) if output else runner.place(Path(baseline))
+    timing = device(profile)
+    with temporary() as run, closing(executor()) as workers:
+        subject, _ = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
+        found, said = calibrating.calibrate(
+            subject,
+            limit=limit,
+            runs=runs,
+            budget_s=budget_s,
+            seed=seed,
+            run=run,
+            device=timing,
+            executor=workers,
+            watch=watch,
+        )
+    return found, said, write_whole(place, runner.written(found))
+
+
+def _kept(output: str | Path | None) -> AbstractContextManager[Run]:
+    """The run folder that keeps the samples, or one that goes at the end."""
+    return Run.start(Path(output), {"command": "gate"}) if output else temporary()

@@ -1,0 +1,116 @@
+"""One artifact → what this runner can see: it is compared with its equals, over and over, as the gate compares."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from edge_opt import registry
+from edge_opt.errors import EdgeOptError
+from edge_opt.flows.gate import runner
+from edge_opt.flows.gate.subject import entry
+from edge_opt.flows.given import files_of
+from edge_opt.stages.gate import paired, power, sequence
+from edge_opt.store import Run
+from edge_opt.types import Calibration, Entry, Finding, Step, Subject, Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equal:
+    """Something that is as fast as the artifact: a ``copy``, or the network ``rebuilt``."""
+
+    kind: str
+    entry: Entry
+
+
+def calibrate(
+    subject: Subject,
+    *,
+    limit: float,
+    runs: int,
+    budget_s: float,
+    seed: int,
+    run: Run,
+    device: registry.Device,
+    executor: registry.Executor,
+    watch: Watch,
+) -> tuple[Calibration, tuple[Finding, ...]]:
+    """What ``runs`` decisions on equals say, half with a copy of the file and half with the network written anew.
+
+    Every process is kept in ``run``, so a calibration that was stopped goes on. A format that cannot be written anew is
+    compared with copies alone, and a finding.
+    """
+    equals, said = _equals(subject, run, executor)
+    taken: dict[str, list[tuple[float, ...]]] = {one.kind: [] for one in equals}
+    for index in range(runs):
+        one = equals[index % len(equals)]
+        watch(Step(stage="calibrate", what=f"against a {one.kind}", done=index, total=runs))
+        taken[one.kind].append(_compared(subject, one, index, limit, budget_s, seed, run, device))
+    identical, rebuilt = (tuple(taken.get(kind, ())) for kind in ("copy", "rebuilt network"))
+    found = power.sight(identical, rebuilt, limit, seed)
+    return (
+        Calibration(
+            fingerprint=runner.fingerprint_of(subject, runner.environment_of(device)),
+            sha256=subject.sha256,
+            limit=limit,
+            identical=identical,
+            rebuilt=rebuilt,
+            false_alarms=found.false_alarms,
+            unclear=found.unclear,
+            rate=found.rate,
+            keeps=found.keeps,
+            detects_80=found.detects_80,
+            detects_95=found.detects_95,
+            taken=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        said,
+    )
+
+
+def _equals(subject: Subject, run: Run, executor: registry.Executor) -> tuple[tuple[Equal, ...], tuple[Finding, ...]]:
+    whole = entry(subject)
+    folder = run.scratch("copy")
+    folder.mkdir(exist_ok=True)
+    for name, path in files_of(subject.path).items():
+        shutil.copyfile(path, folder / name)
+    copy = Equal(kind="copy", entry=replace(whole, path=folder / f"model{subject.path.suffix}"))
+    rewrite = getattr(registry.load("exporters", subject.format), "rewritten", None)
+    why = "its format has no way"
+    if rewrite is not None:
+        anew = run.scratch("anew")
+        anew.mkdir(exist_ok=True)
+        try:
+            path = executor.submit(rewrite, subject.path, anew).result()
+            return (copy, Equal(kind="rebuilt network", entry=replace(whole, path=path))), ()
+        except EdgeOptError as error:
+            why = error.message
+    return (copy,), (
+        Finding(
+            code="EO905",
+            level="info",
+            message=f"'{subject.name}' could not be written anew ({why}), so it was compared with copies alone",
+            hint="two builds of one network may differ by more than copies: allow some room above what was found",
+        ),
+    )
+
+
+def _compared(
+    subject: Subject,
+    equal: Equal,
+    index: int,
+    limit: float,
+    budget_s: float,
+    seed: int,
+    run: Run,
+    device: registry.Device,
+) -> tuple[float, ...]:
+    """The logarithms of one decision's ratios."""
+
+    def draw(process: int) -> dict[str, float]:
+        both = (entry(subject), equal.entry)
+        place = index * sequence.MOST + process
+        taken = paired.alternate(*both, None, device, run, index=place, threads=subject.threads, seed=seed)
+        return {"latency": paired.log_ratios(taken)["latency"]}
+
+    return sequence.until_clear(draw, {"latency": limit}, budget_s=budget_s)["latency"]

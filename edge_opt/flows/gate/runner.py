@@ -1,0 +1,132 @@
+"""What is known of the machine that the gate runs on: its calibration, beside the baseline, and whether it holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from edge_opt import registry, units
+from edge_opt.errors import InputError, RunError
+from edge_opt.flows.gate.limits import Limits
+from edge_opt.store import dump, parse, parse_answer, read_json
+from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Fingerprint, Subject
+
+_AGAIN = "make it again here with 'edge-opt gate calibrate', or remove it"
+
+
+def environment_of(device: registry.Device) -> Environment:
+    """What the device is, now."""
+    found: Environment = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"})["environment"])
+    return found
+
+
+def fingerprint_of(subject: Subject, environment: Environment) -> Fingerprint:
+    """What must be the same for another measurement to be comparable with one of ``subject`` here."""
+    return Fingerprint(
+        cpu=environment.cpu,
+        machine=environment.machine,
+        cores=environment.cores,
+        governor=environment.governor,
+        runtime=subject.runtime,
+        runtime_version=subject.runtime_version,
+        options=subject.options,
+        threads=subject.threads,
+    )
+
+
+def differences(theirs: Fingerprint, ours: Fingerprint) -> str:
+    """What is not the same, in words: ``cpu 'A' there, 'B' here``; "" where all is."""
+    pairs = [(one.name, getattr(theirs, one.name), getattr(ours, one.name)) for one in fields(Fingerprint)]
+    shown = (f"{name.replace('_', ' ')} '{there}' there, '{here}' here" for name, there, here in pairs if there != here)
+    return "; ".join(shown)
+
+
+def place(baseline: Path) -> Path:
+    """Where the calibration for the baseline at that path is kept: beside it."""
+    return baseline.with_name(f"{baseline.name}.gate.json")
+
+
+def read(path: Path) -> Calibration:
+    """The calibration in a file. Raises RunError where there is none, or it is damaged or of another version."""
+    if not path.is_file():
+        raise RunError(f"there is no calibration at '{path}'", "make one: edge-opt gate calibrate BASELINE")
+    try:
+        content = read_json(path)
+        if content["schema_version"] != GATE_SCHEMA:
+            raise RunError(
+                f"'{path}' has the format {content['schema_version']}, this edge-opt reads {GATE_SCHEMA}", _AGAIN
+            )
+        found: Calibration = parse(Calibration, content)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise RunError(f"'{path}' is no calibration of the gate: {error}", _AGAIN) from error
+    except RunError as error:
+        raise RunError(error.message, _AGAIN) from error
+    return found
+
+
+def check(baseline: Subject, given: Path | None, limits: Limits, environment: Environment) -> tuple[Finding, ...]:
+    """What is to be said of the calibration, the ``given`` one or the one beside the baseline; nothing without one.
+
+    Raises RunError where it is of another machine or runtime, and InputError where the limit for the latency is below
+    what this runner was seen to keep.
+    """
+    path = given or place(Path(baseline.name))
+    if given is None and not path.exists():
+        return ()
+    found = read(path)
+    if apart := differences(found.fingerprint, fingerprint_of(baseline, environment)):
+        raise RunError(f"the calibration '{path}' was not made here: {apart}", _AGAIN)
+    limit = limits.shares.get("latency")
+    if limit is not None and (found.keeps is None or limit < found.keeps):
+        raise InputError(f"--latency {_percent(limit)} is below what this runner can see", _keeps(found))
+    if found.sha256 == baseline.sha256:
+        return ()
+    return (
+        Finding(
+            code="EO904",
+            level="info",
+            message=f"'{path}' was calibrated with another artifact than the baseline",
+            hint="calibrate again where the new one is much faster or slower: short times are harder to tell apart",
+        ),
+    )
+
+
+def _keeps(found: Calibration) -> str:
+    if found.keeps is None:
+        return "equals could not be told from slow-downs at any limit: find a quieter runner, and calibrate there"
+    return f"the smallest limit that it can keep is {_percent(found.keeps)}, as its calibration says"
+
+
+def _percent(share: float) -> str:
+    return f"{units.format_number(100 * share)}%"
+
+
+def text(calibration: Calibration) -> str:
+    """What a calibration found, for people."""
+    runs = len(calibration.identical) + len(calibration.rebuilt)
+    rate = calibration.rate
+    alarms = f"{calibration.false_alarms} of {runs}, {units.format_percent(rate.estimate, digits=1)} "
+    alarms += f"({units.format_confidence(rate.confidence)} interval {units.format_percent(rate.low, digits=1)} … "
+    alarms += f"{units.format_percent(rate.high, digits=1)})"
+    kinds = f"{len(calibration.identical)} with a copy, {len(calibration.rebuilt)} with the network written anew"
+    lines = {
+        "runner": f"{calibration.fingerprint.cores}x {calibration.fingerprint.cpu}",
+        "runtime": f"{calibration.fingerprint.runtime_version}, threads {calibration.fingerprint.threads}",
+        "equals compared": f"{runs}: {kinds}; at a limit of {_percent(calibration.limit)}",
+        "false alarms": alarms,
+        "cannot tell": f"{calibration.unclear} of {runs}",
+        "detects": f"{_seen(calibration.detects_80)} in 80% of cases, {_seen(calibration.detects_95)} in 95%",
+        "smallest limit it keeps": "none" if calibration.keeps is None else _percent(calibration.keeps),
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {line}" for name, line in lines.items()) + "\n"
+
+
+def _seen(slow_down: float | None) -> str:
+    return "no slow-down" if slow_down is None else f"a slow-down of {_percent(slow_down)}"
+
+
+def written(calibration: Calibration) -> str:
+    """The content of its file."""
+    return json.dumps(dump(calibration), indent=1) + "\n"

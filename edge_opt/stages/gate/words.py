@@ -1,0 +1,60 @@
+"""What a decision says where it is not simply ok: what was seen against what is allowed, and what would decide it."""
+
+from __future__ import annotations
+
+import math
+
+from edge_opt import units
+from edge_opt.stages.gate.sequence import MOST
+from edge_opt.types import Basis, Interval, Outcome
+
+NAMES = {
+    "latency": "the median latency",
+    "p90": "the 90th percentile of the latency",
+    "load": "the load time",
+    "memory": "the memory",
+    "size": "the size",
+    "compressed": "the size after gzip",
+}
+_EVIDENCE = {"pairs": "processes that alternated both", "rounds": "rounds of processes of their own"}
+
+
+def explained(
+    measure: str, outcome: Outcome, change: Interval, limit: float, evidence: int, basis: Basis
+) -> tuple[str, str]:
+    """The message and the hint of a decision that rests on an interval; both empty where it is ok."""
+    name = NAMES.get(measure, measure)
+    seen = f"{percent(change.estimate)} ({units.format_confidence(change.confidence)} interval {between(change)})"
+    if outcome == "ok":
+        return "", ""
+    if outcome == "improved":
+        return f"{name} changed by {seen}", "make this the new baseline, so that the gain is kept"
+    if outcome == "regressed":
+        return f"{name} changed by {seen}, more than the {allowed(limit)} allowed", ""
+    rests = f"{evidence} {_EVIDENCE.get(basis, 'measurements')}"
+    message = f"{name} changed by {seen}: {rests} cannot tell whether that is within {allowed(limit)}"
+    return message, _deciding(change, limit, evidence)
+
+
+def _deciding(change: Interval, limit: float, evidence: int) -> str:
+    """What would settle it: more processes where a few more would do, else a quieter machine or another limit."""
+    distance, half = abs(limit - change.estimate), (change.high - change.low) / 2
+    needed = math.ceil(evidence * (half / distance) ** 2) if distance > 0 else MOST + 1
+    if evidence < needed <= MOST:
+        return f"about {needed} processes would decide: give it a longer --budget"
+    return "use a quieter machine, or a limit that this one can keep: 'edge-opt gate calibrate' finds it"
+
+
+def percent(change: float) -> str:
+    """A change with its sign: ``+5.3%``."""
+    return f"{'+' if change > 0 else ''}{units.format_percent(change, digits=1)}"
+
+
+def between(change: Interval) -> str:
+    """Both bounds: ``+4.9% … +5.8%``."""
+    return f"{percent(change.low)} … {percent(change.high)}"
+
+
+def allowed(limit: float) -> str:
+    """A limit without needless digits: ``2%``, ``0.5%``."""
+    return f"{100 * limit:.4g}%"
