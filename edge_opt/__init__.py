@@ -21,6 +21,7 @@ _NAMES = {
     "init": "edge_opt.flows.api:init",
     "diagnose": "edge_opt.flows.api:diagnose",
     "inspect": "edge_opt.flows.api:inspect",
+    "gate": "edge_opt.flows.api:gate",
     "verify": "edge_opt.flows.api:verify",
     "doctor": "edge_opt.flows.api:doctor",
     "load_report": "edge_opt.flows.api:load_report",

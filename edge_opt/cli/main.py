@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": ("run:evaluate", "Measure the accuracy of artifacts on labelled data."),
     "inspect": ("inspect:inspect", "Show what artifacts are executed as, operator by operator."),
     "compare": ("compare:compare", "Compare runs, artifacts, formats and runtimes side by side."),
+    "gate": ("gate:gate", "Fail a build on a regression, and not on noise."),
     "report": ("show:report", "Print the report of a run as text, HTML, Markdown, CSV or JSON."),
     "targets": ("show:targets", "List the target profiles, or show one."),
     "recipes": ("show:recipes", "List the recipes, or show one."),

@@ -26,6 +26,7 @@ from edge_opt.flows.evaluate import Evaluated, score_artifacts
 from edge_opt.flows.gate.asked import GATE_LIMITS as GATE_LIMITS
 from edge_opt.flows.gate.asked import gate as gate
 from edge_opt.flows.gate.asked import gate_calibrate as gate_calibrate
+from edge_opt.flows.gate.asked import gate_record as gate_record
 from edge_opt.flows.given import entry_of, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.looking import compare as compare

@@ -9,9 +9,9 @@ from pathlib import Path
 from edge_opt import units
 from edge_opt.errors import InputError
 from edge_opt.flows.asked import device, executor, known_runtime, silent
+from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
-from edge_opt.flows.gate import check, runner
-from edge_opt.flows.gate.limits import DEFAULTS, limits_of
+from edge_opt.flows.gate.limits import DEFAULTS, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
 from edge_opt.flows.given import temporary
 from edge_opt.inputs import targets
@@ -42,8 +42,10 @@ def gate(
 ) -> Gate:
     """Every decision on whether ``candidate`` is worse than ``baseline``: each a bundle, a run or an artifact.
 
-    ``limits`` are shares by measure, as ``{"latency": "2%", "memory": "off"}``, on top of the defaults. In place of a
-    baseline, ``against`` is a history of this machine. The folder ``output`` keeps the samples. Raises EdgeOptError.
+    Two of pytest-benchmark's JSON files, or folders of them, are compared benchmark by benchmark, by the limit of the
+    latency. ``limits`` are shares by measure, as ``{"latency": "2%", "memory": "off"}``, on top of the defaults. In
+    place of a baseline, ``against`` is a history of this machine. The folder ``output`` keeps the samples. Raises
+    EdgeOptError.
     """
     if (baseline is None) == (against is None):
         raise InputError(
@@ -53,12 +55,20 @@ def gate(
             "give one of the two: --baseline BASE, or --against HISTORY.jsonl",
         )
     known_runtime(runtime)
+    allowed = limits_of(limits or {}, placement)
+    if baseline is not None and benchmarks.accepts(Path(candidate)):
+        return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
     profile = targets.load(target)
+    timing = device(profile)
+    if against is not None:
+        shares = _stored(allowed, data)
+        subject, _ = subject_of(Path(candidate), profile, timing, runtime=runtime, threads=threads, any_version=True)
+        return stored.gate(subject, Path(against), shares, device=timing, watch=watch, seed=seed, command=command)
     asked = check.Asked(
         candidate=Path(candidate),
         baseline=Path(baseline or ""),
         target=profile,
-        limits=limits_of(limits or {}, placement),
+        limits=allowed,
         data=Path(data) if data else None,
         runtime=runtime,
         threads=threads,
@@ -69,7 +79,27 @@ def gate(
         command=command,
     )
     with _kept(output) as run:
-        return check.gate(asked, run=run, device=device(profile), watch=watch)
+        return check.gate(asked, run=run, device=timing, watch=watch)
+
+
+def gate_record(
+    artifact: str | Path,
+    history: str | Path,
+    *,
+    label: str,
+    rounds: int = stored.ROUNDS,
+    target: str = "host",
+    runtime: str = "",
+    threads: int = 0,
+    seed: int = 0,
+    watch: Watch = silent,
+) -> stored.Taken:
+    """``artifact`` as it was measured now, under ``label``, appended to the file ``history``."""
+    known_runtime(runtime)
+    profile = targets.load(target)
+    timing = device(profile)
+    subject, _ = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads, any_version=True)
+    return stored.record(subject, Path(history), label, device=timing, watch=watch, rounds=rounds, seed=seed)
 
 
 def gate_calibrate(
@@ -105,6 +135,22 @@ def gate_calibrate(
             watch=watch,
         )
     return found, said, write_whole(place, runner.written(found))
+
+
+def _latency(limits: Limits) -> float:
+    """The one limit that results of pytest-benchmark have."""
+    if "latency" not in limits.shares:
+        raise InputError("results of pytest-benchmark have a latency only, and --latency is off", "give --latency 5%")
+    return limits.shares["latency"]
+
+
+def _stored(limits: Limits, data: str | Path | None) -> dict[str, float]:
+    """The limits that a history can be held to. Raises InputError where one was asked for that it cannot."""
+    if limits.accuracy_asked or data:
+        raise InputError(
+            "a history holds no answers, so the accuracy cannot be held against it", "give --baseline BASE"
+        )
+    return {name: limit for name, limit in limits.shares.items() if name in (*stored.MEASURES, "instructions")}
 
 
 def _kept(output: str | Path | None) -> AbstractContextManager[Run]:

@@ -13,7 +13,7 @@ from edge_opt.errors import RunError
 from edge_opt.inputs import pytest_json
 from edge_opt.inputs.pytest_json import BenchmarkRun
 from edge_opt.stages.gate import benchmarks
-from edge_opt.types import Decision, Finding, Gate
+from edge_opt.types import Decision, Finding, Gate, Level
 
 _SHOWN = 5
 _FACTS = {"cpu": "processor", "machine": "kind of machine", "python": "Python"}
@@ -89,13 +89,14 @@ def _common(
     ]
 
 
-def _one_sided(names: Sequence[str], missing_in: Path, level: str) -> Iterator[Finding]:
+def _one_sided(names: Sequence[str], missing_in: Path, level: Level) -> Iterator[Finding]:
     if names:
+        shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         yield Finding(
             code="EO923",
-            level="warning" if level == "warning" else "info",
-            message=f"'{missing_in}' does not have {', '.join(f"'{name}'" for name in names[:_SHOWN])}{more}",
+            level=level,
+            message=f"'{missing_in}' does not have {shown}{more}",
             hint="what only one side has is not compared",
         )
 
@@ -111,7 +112,7 @@ def _decided(
     found = [(before.results[name], now.results[name]) for before, now in pairs]
     medians = [(before.median_ns, now.median_ns) for before, now in found]
     if min(map(min, medians)) <= 0:
-        return benchmarks.untimed(name, *medians[-1], limit)
+        return benchmarks.undecided(name, *medians[-1], limit, *benchmarks.UNTIMED)
     if len(found) > 1:
         turns = all(
             max(before.taken, now.taken) < min(later[0].taken, later[1].taken)
@@ -122,6 +123,5 @@ def _decided(
     before, now = found[0]
     if min(before.samples_ns, default=0) > 0 and min(now.samples_ns, default=0) > 0:
         return benchmarks.of_samples(name, before.samples_ns, now.samples_ns, limit, seed)
-    return benchmarks.of_statistics(
-        name, (before.median_ns, before.iqr_ns, before.rounds), (now.median_ns, now.iqr_ns, now.rounds), limit
-    )
+    figures = [(one.median_ns, one.iqr_ns, one.rounds) for one in (before, now)]
+    return benchmarks.of_statistics(name, figures[0], figures[1], limit)
