@@ -57,6 +57,9 @@ def problems(words: list[str]) -> list[str]:
     command = COMMANDS.get(f"edge-opt {name}".strip())
     if command is None:
         return [f"there is no command '{name}'"]
+    if name == "gate":  # whose first word may be left out
+        own = next((word for word in words[words.index(name) + 1 :] if not word.startswith("-")), "")
+        command = COMMANDS.get(f"edge-opt gate {own}", COMMANDS["edge-opt gate check"])
     of_program = {option for parameter in cli.params for option in parameter.opts}
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}

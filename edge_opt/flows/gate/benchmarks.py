@@ -39,7 +39,7 @@ def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, comman
             f"the {len(ours)} runs in '{candidate}' cannot be paired with the {len(theirs)} in '{baseline}'",
             "run both by turns, equally often",
         )
-    names, findings = _common(ours, theirs, candidate, baseline)
+    names, findings = _shared(ours, theirs, candidate, baseline)
     versions = {"edge-opt": __version__, "pytest-benchmark": ours[-1].version, "Python": ours[-1].python}
     return Gate(
         candidate=None,
@@ -71,7 +71,7 @@ def _same_machine(runs: Sequence[BenchmarkRun]) -> None:
             )
 
 
-def _common(
+def _shared(
     ours: Sequence[BenchmarkRun], theirs: Sequence[BenchmarkRun], candidate: Path, baseline: Path
 ) -> tuple[list[str], list[Finding]]:
     """The names that some pair has, in the order of the candidate, and a finding for those that only one side has."""

@@ -193,7 +193,7 @@ def _until_clear(
         limits,
         budget_s=bench.asked.budget_s,
         tell=lambda index: bench.watch(
-            Step(stage="measure", what=f"{', '.join(limits)} in {basis}", done=index, total=sequence.MOST)
+            Step(stage="measure", what=f"{', '.join(limits)} in {basis}", done=index, total=sequence.next_look(index))
         ),
     )
 

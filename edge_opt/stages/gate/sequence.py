@@ -59,6 +59,11 @@ def until_clear(
     return {measure: tuple(logs) for measure, logs in taken.items()}
 
 
+def next_look(done: int) -> int:
+    """After how many processes the evidence is looked at next, when so many are done."""
+    return next((look for look in LOOKS if look > done), MOST)
+
+
 def judge(logs: Sequence[float], limit: float) -> Look:
     """What a sequence that :func:`until_clear` ended says, by the interval at its last look.
 

@@ -83,6 +83,10 @@ EO513 Mémoire supérieure à la promesse
 EO514 Promesses faites pour une autre machine ou version
 EO515 Artefacts d'une exécution précédente réutilisés
 EO901 Nombre d'instructions non confirmé par le chronomètre
+EO902 Mesure dans des processus séparés
+EO903 Précision non comparée
+EO904 Étalonnage fait avec un autre artefact
+EO905 Étalonnage fait avec de simples copies
 EO920 Mesures d'une autre machine laissées de côté
 EO921 Noyau différent de celui de la dernière mesure
 EO922 Ralentissement entré dans l'historique
