@@ -11,7 +11,7 @@ from edge_opt.errors import EdgeOptError
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.subject import entry
 from edge_opt.flows.given import files_of
-from edge_opt.stages.gate import paired, power, sequence
+from edge_opt.stages.gate import fingerprints, paired, power, sequence
 from edge_opt.store import Run
 from edge_opt.types import Calibration, Entry, Finding, Step, Subject, Watch
 
@@ -51,7 +51,7 @@ def calibrate(
     found = power.sight(identical, rebuilt, limit, seed)
     return (
         Calibration(
-            fingerprint=runner.fingerprint_of(subject, runner.environment_of(device)),
+            fingerprint=fingerprints.fingerprint(subject, runner.environment_of(device)),
             sha256=subject.sha256,
             limit=limit,
             identical=identical,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError
 from edge_opt.flows.gate.limits import Limits
+from edge_opt.stages.gate import fingerprints
 from edge_opt.store import dump, parse, parse_answer, read_json
-from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Fingerprint, Subject
+from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Subject
 
 _AGAIN = "make it again here with 'edge-opt gate calibrate', or remove it"
 
@@ -19,27 +19,6 @@ def environment_of(device: registry.Device) -> Environment:
     """What the device is, now."""
     found: Environment = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"})["environment"])
     return found
-
-
-def fingerprint_of(subject: Subject, environment: Environment) -> Fingerprint:
-    """What must be the same for another measurement to be comparable with one of ``subject`` here."""
-    return Fingerprint(
-        cpu=environment.cpu,
-        machine=environment.machine,
-        cores=environment.cores,
-        governor=environment.governor,
-        runtime=subject.runtime,
-        runtime_version=subject.runtime_version,
-        options=subject.options,
-        threads=subject.threads,
-    )
-
-
-def differences(theirs: Fingerprint, ours: Fingerprint) -> str:
-    """What is not the same, in words: ``cpu 'A' there, 'B' here``; "" where all is."""
-    pairs = [(one.name, getattr(theirs, one.name), getattr(ours, one.name)) for one in fields(Fingerprint)]
-    shown = (f"{name.replace('_', ' ')} '{there}' there, '{here}' here" for name, there, here in pairs if there != here)
-    return "; ".join(shown)
 
 
 def place(baseline: Path) -> Path:
@@ -75,7 +54,7 @@ def check(baseline: Subject, given: Path | None, limits: Limits, environment: En
     if given is None and not path.exists():
         return ()
     found = read(path)
-    if apart := differences(found.fingerprint, fingerprint_of(baseline, environment)):
+    if apart := fingerprints.differences(found.fingerprint, fingerprints.fingerprint(baseline, environment)):
         raise RunError(f"the calibration '{path}' was not made here: {apart}", _AGAIN)
     limit = limits.shares.get("latency")
     if limit is not None and (found.keeps is None or limit < found.keeps):
