@@ -1,7 +1,7 @@
 """A fixture for pytest: ``edge_benchmark`` times an artifact as edge-opt does, and pytest-benchmark keeps the result.
 
-So ``--benchmark-json``, ``--benchmark-compare`` and the table show it beside the benchmarks of the project, and
-``edge-opt gate`` compares two such files. Without pytest-benchmark the tests that ask for the fixture skip, and nothing
+So its table, ``--benchmark-json`` and ``--benchmark-compare`` show artifacts beside the benchmarks of a project, and
+``edge-opt gate`` compares two such files. Without pytest-benchmark, tests that ask for the fixture skip, and nothing
 else happens.
 """
 
@@ -44,12 +44,15 @@ class EdgeBenchmark:
         __tracebackhide__ = True
         from edge_opt.errors import EdgeOptError
 
+        wrong = ""
         try:
             measured: Measured = self._benchmark.pedantic(
                 _measured, args=(Path(artifact), target, runtime, threads, rounds, seed), rounds=1, iterations=1
             )
         except EdgeOptError as error:
-            pytest.fail(f"{error.message}{f' ({error.hint})' if error.hint else ''}", pytrace=False)
+            wrong = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
+        if wrong:  # out here, where no traceback of ours follows the sentence
+            pytest.fail(wrong, pytrace=False)
         # in place of the one time that it took to measure
         self._benchmark.stats.stats.data[:] = [ns / 1e9 for one in measured.rounds for ns in one.samples_ns]
         self._benchmark.extra_info.update(_told(Path(artifact), target, measured))
@@ -63,6 +66,7 @@ class WithPytestBenchmark:
     def edge_benchmark(self, benchmark: Any) -> EdgeBenchmark:
         """Times an artifact in processes of its own, and gives its latencies to pytest-benchmark."""
         if benchmark.disabled:
+            benchmark.skipped = True  # else it warns that nobody used it
             pytest.skip("benchmarks are disabled, so no artifact is timed: leave --benchmark-disable out")
         return EdgeBenchmark(benchmark)
 

@@ -76,13 +76,15 @@ def _wider(baseline: OperatorProfile, candidate: OperatorProfile) -> list[Operat
 
 
 def _off(baseline: OperatorProfile, candidate: OperatorProfile) -> list[Operator]:
-    """Operators that are not where most of the baseline's are, though it has their like there, or they multiply.
+    """Operators off the baseline's delegate, though it has their like there, or they multiply.
 
-    Their like is the same kind in the same precision: a delegate that does not know an int8 softmax has not lost one.
+    Where it has no delegate, they are off where most of its operators are. Their like is the same kind in the same
+    precision: a delegate that does not know an int8 softmax has not lost one.
     """
     if baseline.runtime != candidate.runtime or not baseline.operators:
         return []
-    usual = Counter(one.placement for one in baseline.operators).most_common(1)[0][0]
+    most = Counter(one.placement for one in baseline.operators).most_common(1)[0][0]
+    usual = baseline.executed.get("delegate", most)
     placed = {_like(one) for one in baseline.operators if one.placement == usual}
     left = Counter(_like(one) for one in baseline.operators if one.placement != usual)
     off = [one for one in candidate.operators if one.placement != usual and (_like(one) in placed or _multiplies(one))]
