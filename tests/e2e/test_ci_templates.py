@@ -187,23 +187,36 @@ def test_every_input_of_the_action_is_used_and_says_what_it_is() -> None:
     assert not [name for name in ACTION["inputs"] if f"inputs.{name} " not in text]
 
 
-@pytest.mark.slow
+def asked_for(step_id: str, folder: Path, **surrounding: str) -> list[str]:
+    """The words that a step gives to the programs of its environment, which only write them down: it takes minutes."""
+    (step,) = (step for step in RUNS if step["id"] == step_id)
+    bin = folder / "temp" / "edge-opt" / "bin"
+    bin.mkdir(parents=True)
+    for name in ("python", "edge-opt"):
+        (bin / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{folder}/asked"\n')
+        (bin / name).chmod(0o755)
+    known = {name: "" for name in step["env"]} | {"PYTHON": str(bin / "python"), "RUNNER_TEMP": str(folder / "temp")}
+    subprocess.run(["bash", "-e", "-c", step["run"]], env={**os.environ, **known, **surrounding}, check=True)
+    return (folder / "asked").read_text().splitlines()
+
+
 @needs_bash
 def test_the_action_installs_its_own_checkout_with_the_extras(tmp_path: Path) -> None:
-    """The step runs with a Python that writes down what it is asked for, as installing takes minutes."""
-    (step,) = (step for step in RUNS if step["id"] == "install")
-    python = tmp_path / "py thon"
-    python.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{tmp_path}/asked"\n')
-    python.chmod(0o755)
-    inner = tmp_path / "temp" / "edge-opt" / "bin"
-    inner.mkdir(parents=True)
-    shutil.copy(python, inner / "python")
-    surrounding = {"PYTHON": str(python), "INPUT_EXTRAS": "litert,images"}
-    surrounding |= {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ACTION_PATH": "/a b/edge-opt"}
-    subprocess.run(["bash", "-e", "-c", step["run"]], env={**os.environ, **surrounding}, check=True)
-    asked = (tmp_path / "asked").read_text().splitlines()
+    asked = asked_for("install", tmp_path, GITHUB_ACTION_PATH="/a b/edge-opt", INPUT_EXTRAS="litert,images")
     assert asked[:3] == ["-m", "venv", str(tmp_path / "temp" / "edge-opt")]
     assert asked[-1] == "/a b/edge-opt[litert,images]"
+
+
+@needs_bash
+def test_the_action_calibrates_at_the_limit_that_it_will_hold(tmp_path: Path) -> None:
+    asked = asked_for("calibrate", tmp_path, INPUT_BASELINE="a base.tflite", INPUT_LATENCY="3%", INPUT_THREADS="2")
+    assert asked == ["gate", "calibrate", "--latency=3%", "--threads=2", "--", "a base.tflite"]
+
+
+def test_calibrating_is_asked_for() -> None:
+    (step,) = (step for step in RUNS if step["id"] == "calibrate")
+    assert not wanted(step, {"calibrate": ACTION["inputs"]["calibrate"]["default"]})
+    assert wanted(step, {"calibrate": "true"})
 
 
 # ── what a runner of GitLab does ────────────────────────────────────────────────────────────────────────────────────

@@ -192,8 +192,9 @@ def test_a_fingerprint_is_the_same_in_the_next_run_and_another_for_another_measu
     assert not set(prints(a_gate())) & set(prints(a_gate(candidate=a_subject("other.tflite"))))
 
 
-def test_what_is_ok_is_no_issue() -> None:
-    assert json.loads(render(decided("ok", "improved"), "gitlab")) == []
+def test_what_is_ok_or_merely_worth_knowing_is_no_issue() -> None:
+    known = types.Finding(code="EO903", level="info", message="accuracy was not compared")
+    assert json.loads(render(replace(decided("ok", "improved"), findings=(known,)), "gitlab")) == []
 
 
 def test_the_place_is_a_path_within_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

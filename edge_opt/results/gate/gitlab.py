@@ -15,14 +15,15 @@ from edge_opt.types import Decision, Gate
 from edge_opt.types.finding import Level
 
 _SEVERITIES = {"regressed": "major", "unclear": "minor"}
-_LEVELS: dict[Level, str] = {"error": "major", "warning": "minor", "info": "info"}
+# what is merely worth knowing is no issue of the merge request
+_LEVELS: dict[Level, str] = {"error": "major", "warning": "minor"}
 
 
 def gitlab(gate: Gate) -> str:
-    """A JSON list of what is not ok, and of the findings; an empty one where there is neither."""
+    """A JSON list of what is not ok, and of the warnings; an empty one where there is neither."""
     seen: dict[str, int] = {}
     found = [_decided(gate, one) for one in gate.decisions if one.outcome in _SEVERITIES]
-    for one in gate.findings:
+    for one in (one for one in gate.findings if one.level in _LEVELS):
         seen[one.code] = seen.get(one.code, 0) + 1
         said = " — ".join(filter(None, (words.clean(one.message), words.clean(one.hint))))
         found.append(_entry(gate, one.code, said, _LEVELS[one.level], f"{one.code} {seen[one.code]}"))
