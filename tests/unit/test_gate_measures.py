@@ -228,9 +228,10 @@ def test_a_layer_off_its_delegate_is_named_with_where_it_is_now() -> None:
 def test_narrower_numbers_and_a_delegate_that_takes_more_are_improvements() -> None:
     before = a_profile(*((name, kind, "float32", where) for name, kind, _, where in _operators(INT8)))
     assert placement.decide(before, INT8).outcome == "improved"
-    more = [(name, "ADD", "int8", "XNNPACK") for name in ("one", "other")]
-    off = a_profile(("stem;relu", "CONV_2D", "int8", "LiteRT"), *_operators(INT8)[1:], *more)
-    assert placement.decide(off, a_profile(*_operators(INT8), *more)).outcome == "improved"
+    off = a_profile(
+        ("stem;relu", "CONV_2D", "int8", "LiteRT"), *_operators(INT8)[1:], ("more", "ADD", "int8", "XNNPACK")
+    )
+    assert placement.decide(off, a_profile(*_operators(INT8), ("more", "ADD", "int8", "XNNPACK"))).outcome == "improved"
 
 
 def _operators(profile: OperatorProfile) -> list[tuple[str, str, str, str]]:
