@@ -195,7 +195,7 @@ def asked_for(step_id: str, folder: Path, **surrounding: str) -> list[str]:
     for name in ("python", "edge-opt"):
         (bin / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{folder}/asked"\n')
         (bin / name).chmod(0o755)
-    known = {name: "" for name in step["env"]} | {"PYTHON": str(bin / "python"), "RUNNER_TEMP": str(folder / "temp")}
+    known = dict.fromkeys(step["env"], "") | {"PYTHON": str(bin / "python"), "RUNNER_TEMP": str(folder / "temp")}
     subprocess.run(["bash", "-e", "-c", step["run"]], env={**os.environ, **known, **surrounding}, check=True)
     return (folder / "asked").read_text().splitlines()
 
