@@ -50,7 +50,7 @@ ASKED = {"false_alarms": 3, "unclear": 0.05, "caught": 0.95, "median_decision_s"
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One comparison as it came out; ``logs`` are the logarithms of the ratios, process by process."""
+    """One comparison as it came out."""
 
     kind: str
     artifact: str
@@ -276,6 +276,53 @@ def reached(found: Mapping[str, Any]) -> bool:
     )
 
 
+# ── the picture ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def caught(rows: Sequence[Compared], limit: float, slow_down: float) -> float:
+    """The share of ``rows`` of equals that would be called a regression without a further process, were it slower.
+
+    That is the least: where it is not clear at once, the gate goes on.
+    """
+    return float(np.mean([(1 + row.low) * (1 + slow_down) - 1 > limit for row in rows]))
+
+
+def draw(rows: Sequence[Compared], out: Path) -> None:
+    """Left: how often a slow-down is caught at once, by the intervals of equals. Right: what both gates see of them."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "edge-opt", "font.size": 10, "axes.spines.top": False})
+    mpl.rcParams.update({"axes.spines.right": False, "axes.titlesize": 11, "axes.titlelocation": "left"})
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
+    slow = [step / 1000 for step in range(0, 81, 2)]
+    for load, color in zip(sorted({row.load for row in rows}), ("#08306b", "#d95f02"), strict=True):
+        equals = [row for row in rows if row.kind != "slower" and row.load == load]
+        for limit, style in ((0.01, ":"), (0.02, "-"), (0.05, "--")):
+            share = [100 * caught(equals, limit, one) for one in slow]
+            name = f"limit {100 * limit:.0f}%, {f'{load} busy processes' if load else 'no load'}"
+            left.plot([100 * one for one in slow], share, style, color=color, lw=1.8, label=name)
+    left.set(xlim=(0, 8), ylim=(0, 101), xlabel="true slow-down, %", ylabel="called a regression at once, %")
+    left.set_title("What the gate catches")
+    left.legend(frameon=False, fontsize=8, loc="lower right")
+    seen = list(zip(rows, stored(rows), strict=True))
+    equal = [(100 * row.change, 100 * one) for row, one in seen if row.kind == "copy" and one is not None]
+    for place, (name, color) in enumerate((("the gate", "#08306b"), ("stored numbers", "#d95f02"))):
+        changes = np.clip([one[place] for one in equal], -15, 15)
+        height = np.random.default_rng(place).uniform(-0.3, 0.3, len(changes)) + 1 - place
+        right.plot(changes, height, ".", color=color, ms=4, alpha=0.5)
+        right.text(-15, 1.42 - place, name, color=color)
+    for edge in (-100 * LIMIT, 100 * LIMIT):
+        right.axvline(edge, color="#888888", lw=1)
+    right.set(xlim=(-15.5, 15.5), ylim=(-0.6, 1.7), yticks=[], xlabel="change that is seen of equals, % (limit 2%)")
+    right.set_title(f"{len(equal)} comparisons of an artifact with its copy")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, metadata={"Date": None, "Title": "What the gate catches, and what it sees of equals"})
+    plt.close(figure)
+
+
 def main() -> None:
     """Compare, print the counts, and write the result and its picture; an error where something asked is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -299,6 +346,7 @@ def main() -> None:
         "comparisons": [{**vars(row)} for row in rows],
     }
     RESULT.write_text(json.dumps(result, separators=(",", ":")) + "\n", encoding="utf-8")
+    draw(rows, PICTURE)
     print(json.dumps(found, indent=1))
     if not reached(found):
         raise SystemExit("what was asked is not reached")
