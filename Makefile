@@ -12,7 +12,7 @@ COMPILE = "$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo test lint gate bench docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ lint: $(READY) ## check style, layout and types
 	@"$(BIN)/python" -m ruff check .
 	@"$(BIN)/python" -m ruff format --check .
 	@"$(BIN)/python" -m mypy
+
+gate: $(READY) ## is edge-opt itself slower than the commit in benchmarks/speed/baseline?
+	@"$(BIN)/python" benchmarks/speed/gate.py
 
 bench: $(READY) ## measure again what benchmarks/README.md claims
 	@set -e; for script in benchmarks/*.py; do echo "== $$script" >&2; "$(BIN)/python" "$$script"; done

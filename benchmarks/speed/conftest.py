@@ -1,0 +1,28 @@
+"""What the speed suite counts on: that it times the source tree it was told to, and neither a cache nor the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import edge_opt
+
+TREE = "EDGE_OPT_SPEED_TREE"  # the source tree under test, where it is not this checkout
+os.environ["EDGE_OPT_CACHE"] = "off"
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def pytest_configure() -> None:
+    """End at once where another tree than the one named would be timed: every result would be an A/A."""
+    wanted = os.environ.get(TREE)
+    found = Path(edge_opt.__file__).resolve().parents[1]
+    if wanted and found != Path(wanted).resolve():
+        raise pytest.UsageError(f"this would time '{found}' and not '{wanted}'")
+
+
+@pytest.fixture(autouse=True)
+def without_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for the disk, which is as fast as whoever else uses it lets it be."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
