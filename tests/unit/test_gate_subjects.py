@@ -1,0 +1,244 @@
+"""What may stand at the gate: artifacts, bundles and runs, whole and unchanged; what is refused, in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_opt.errors import EdgeOptError, InputError, RunError
+from edge_opt.flows import pipeline
+from edge_opt.flows.gate import asked
+from edge_opt.flows.workbench import Request
+from edge_opt.inputs import recipes, targets
+from edge_opt.stages.benchmark import Protocol
+from edge_opt.types import Gate
+from tests import stack
+from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
+from tests.fixtures.bundles import a_bundle
+
+MILD = FakeArtifact(noise=0.001)
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    """What every gate of the test runs on."""
+    found = FakeDevice()
+    monkeypatch.setattr(asked, "device", lambda target: found)
+    return found
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return MILD.write(tmp_path / "base.tflite")
+
+
+def written(folder: Path, name: str = "new.tflite", **behaviour: Any) -> Path:
+    return FakeArtifact(**{"noise": 0.001, **behaviour}).write(folder / name)
+
+
+def outcomes(found: Gate) -> dict[str, str]:
+    return {one.measure: one.outcome for one in found.decisions}
+
+
+def codes(found: Gate) -> set[str]:
+    return {one.code for one in found.findings}
+
+
+def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, *, seed: int = 0, **static: Any) -> Path:
+    """A finished run whose best artifact is static_int8, which behaves as ``static`` says."""
+    folder.mkdir()
+    stack.installed(monkeypatch, {"static": FakeArtifact(**{"latency_ns": 30_000, "noise": 0.001, **static})})
+    (folder / "model.fake").write_bytes(b"weights")
+    data = folder.parent / "data.npz"
+    request = Request(
+        model=folder / "model.fake",
+        data=data if data.exists() else stack.data_set(folder.parent),
+        output=folder / "run",
+        target=targets.load("host"),
+        recipes=(recipes.load("float32"), recipes.load("static_int8")),
+        protocol=Protocol(rounds=6),
+        seed=seed,
+    )
+    report = pipeline.optimize(request, device=FakeDevice(), executor=FakeExecutor(), watch=lambda _: None)
+    assert report.best.startswith("static_int8/")
+    return folder / "run"
+
+
+def fake_bundle(folder: Path, **changes: Any) -> Path:
+    """A bundle of a model that FakeDevice runs, measured with the version that it runs."""
+    folder.mkdir()
+    model = MILD.write(folder / "model.tflite")
+    return a_bundle(folder, model=model, **{"runtime_version": "litert 1.0", **changes})
+
+
+def test_a_bundle_is_its_model_with_its_threads(tmp_path: Path, device: FakeDevice) -> None:
+    bundle = fake_bundle(tmp_path / "b")
+    found = asked.gate(written(tmp_path), bundle, threads=1)
+    assert outcomes(found) == dict.fromkeys(("latency", "size", "compressed", "placement"), "ok")
+    assert found.baseline is not None
+    assert (found.baseline.kind, found.baseline.threads) == ("bundle", 1)
+
+
+def test_what_runs_with_other_numbers_of_threads_is_not_compared(
+    tmp_path: Path, base: Path, device: FakeDevice
+) -> None:
+    bundle = fake_bundle(tmp_path / "b")
+    document = json.loads((bundle / "bundle.json").read_text())
+    document["model"]["threads"] = 4
+    (bundle / "bundle.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"runs with 4 threads and .* with 1") as caught:
+        asked.gate(base, bundle)
+    assert caught.value.hint
+    assert outcomes(asked.gate(base, bundle, threads=2))["latency"] == "ok"
+    assert {job["threads"] for job in device.jobs if job["mode"] == "pair"} == {2}
+
+
+def test_another_version_of_the_runtime_is_refused_until_it_is_allowed(
+    tmp_path: Path, base: Path, device: FakeDevice
+) -> None:
+    bundle = fake_bundle(tmp_path / "b", runtime_version="litert 0.9")
+    with pytest.raises(RunError, match=r"was measured with litert 0\.9, here runs litert 1\.0") as caught:
+        asked.gate(base, bundle)
+    assert "--any-version" in caught.value.hint
+    assert outcomes(asked.gate(base, bundle, any_version=True))["latency"] == "ok"
+
+
+def test_two_runs_are_compared_by_the_answers_that_they_keep(
+    tmp_path: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = a_run(tmp_path / "before", monkeypatch)
+    after = a_run(tmp_path / "after", monkeypatch, latency_ns=33_000, wrong=0.002)
+    found = asked.gate(after, before, limits={"size": "50%", "compressed": "off"})
+    assert (outcomes(found)["latency"], outcomes(found)["accuracy"]) == ("regressed", "ok")
+    assert codes(found) == set()
+    assert not [job for job in device.jobs if job["mode"] == "predict"]  # nothing was answered anew
+    assert found.candidate is not None
+    assert (found.candidate.kind, found.candidate.name) == ("run", str(after))
+
+
+def test_runs_on_other_samples_are_not_compared_in_accuracy(
+    tmp_path: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = (a_run(tmp_path / str(seed), monkeypatch, seed=seed) for seed in (0, 1))
+    assert codes(asked.gate(after, before)) == {"EO903"}
+
+
+def test_a_run_of_another_version_of_the_runtime_is_refused(
+    tmp_path: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(tmp_path / "r", monkeypatch)
+    text = (run / "report.json").read_text()
+    (run / "report.json").write_text(text.replace(" 1.0", " 0.9"))
+    with pytest.raises(RunError, match=r"measured with \w+ 0\.9, here runs \w+ 1\.0"):
+        asked.gate(run, run)
+    assert outcomes(asked.gate(run, run, any_version=True))["accuracy"] == "ok"
+
+
+def _corrupt_bundle(folder: Path, base: Path) -> Path:
+    bundle = fake_bundle(folder / "b")
+    model = next(bundle.glob("*.tflite"))
+    content = bytearray(model.read_bytes())
+    content[10] ^= 1
+    model.write_bytes(content)
+    return bundle
+
+
+def _foreign(folder: Path, base: Path) -> Path:
+    (folder / "photos").mkdir()
+    return folder / "photos"
+
+
+def _diagnosis(folder: Path, base: Path) -> Path:
+    (folder / "d").mkdir()
+    for name in ("diagnosis.json", "jobs.jsonl"):
+        (folder / "d" / name).write_text("{}")
+    return folder / "d"
+
+
+def _unfinished(folder: Path, base: Path) -> Path:
+    (folder / "r").mkdir()
+    (folder / "r" / "jobs.jsonl").write_text("")
+    return folder / "r"
+
+
+def _report(text: str) -> Callable[[Path, Path], Path]:
+    def made(folder: Path, base: Path) -> Path:
+        (folder / "r").mkdir()
+        (folder / "r" / "report.json").write_text(text)
+        return folder / "r"
+
+    return made
+
+
+def _file(name: str, text: str) -> Callable[[Path, Path], Path]:
+    def made(folder: Path, base: Path) -> Path:
+        (folder / name).write_text(text)
+        return folder / name
+
+    return made
+
+
+def _bundle_json(text: str) -> Callable[[Path, Path], Path]:
+    def made(folder: Path, base: Path) -> Path:
+        (folder / "b").mkdir()
+        (folder / "b" / "bundle.json").write_text(text)
+        return folder / "b"
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda folder, base: folder / "none.tflite", "there is nothing at"),
+        (_corrupt_bundle, "the bundle .* is damaged: .* has changed"),
+        (_bundle_json("{"), "bundle.json"),
+        (_bundle_json("[]"), "bundle.json' is damaged"),
+        (_bundle_json('{"schema_version": 99}'), "has the format 99"),
+        (_report("{"), "report.json"),
+        (_report("[]"), "is no report of edge-opt"),
+        (_report('{"schema_version": 99}'), "written by another version"),
+        (_report(json.dumps({"schema_version": 1})), "report.json"),
+        (_foreign, "is neither a bundle nor a run"),
+        (_diagnosis, "holds a diagnosis"),
+        (_unfinished, "is not finished"),
+        (_file("model.keras", ""), "is no artifact that edge-opt runs"),
+        (_file("notes.txt", "buy milk"), "is no artifact that edge-opt runs"),
+        (_file("half.tflite", "{"), "'.*half.tflite' cannot be run: could not be loaded"),
+        (_file("empty.tflite", ""), "'.*empty.tflite' cannot be run"),
+        (_file("bad.tflite", json.dumps(asdict(FakeArtifact(error="no such operator")))), "no such operator"),
+        (_file("dies.tflite", json.dumps(asdict(FakeArtifact(crashes=True)))), "SIGSEGV"),
+    ],
+)
+@pytest.mark.parametrize("place", ["baseline", "candidate"])
+def test_what_is_no_subject_is_refused_in_one_sentence_before_anything_is_timed(
+    tmp_path: Path, base: Path, device: FakeDevice, made: Callable[[Path, Path], Path], said: str, place: str
+) -> None:
+    bad = made(tmp_path, base)
+    with pytest.raises(EdgeOptError, match=said) as caught:
+        asked.gate(*((base, bad) if place == "baseline" else (bad, base)))
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+    assert str(bad) in caught.value.message
+    assert "pair" not in {job["mode"] for job in device.jobs}
+
+
+@pytest.mark.parametrize("change", ["another", "missing"])
+def test_a_run_whose_artifact_is_not_the_one_it_reports_is_refused(
+    tmp_path: Path, base: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    run = a_run(tmp_path / "r", monkeypatch)
+    report = json.loads((run / "report.json").read_text())
+    best = next(one for one in report["trials"] if one["id"] == report["best"])
+    path = run / best["artifact"]["path"]
+    if change == "another":
+        MILD.write(path)
+    else:
+        path.unlink()
+    with pytest.raises(RunError, match="has changed" if change == "another" else "is missing"):
+        asked.gate(base, run)
