@@ -10,7 +10,7 @@ from edge_opt.errors import InputError, RunError
 from edge_opt.flows.gate.limits import Limits
 from edge_opt.stages.gate import fingerprints
 from edge_opt.store import dump, parse, parse_answer, read_json
-from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Subject
+from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Fingerprint, Interval, Subject
 
 _AGAIN = "make it again here with 'edge-opt gate calibrate', or remove it"
 
@@ -23,7 +23,8 @@ def environment_of(device: registry.Device) -> Environment:
 
 def place(baseline: Path) -> Path:
     """Where the calibration for the baseline at that path is kept: beside it."""
-    return baseline.with_name(f"{baseline.name}.gate.json")
+    named = baseline.resolve() if baseline.name in ("", "..") else baseline  # a folder that one stands in
+    return named.with_name(f"{named.name}.gate.json")
 
 
 def read(path: Path) -> Calibration:
@@ -32,16 +33,33 @@ def read(path: Path) -> Calibration:
         raise RunError(f"there is no calibration at '{path}'", "make one: edge-opt gate calibrate BASELINE")
     try:
         content = read_json(path)
-        if content["schema_version"] != GATE_SCHEMA:
-            raise RunError(
-                f"'{path}' has the format {content['schema_version']}, this edge-opt reads {GATE_SCHEMA}", _AGAIN
-            )
-        found: Calibration = parse(Calibration, content)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise RunError(f"'{path}' is no calibration of the gate: {error}", _AGAIN) from error
     except RunError as error:
         raise RunError(error.message, _AGAIN) from error
+    try:
+        version = content["schema_version"]
+        if version == GATE_SCHEMA:
+            found: Calibration = parse(Calibration, content)
+            _check(found)
+    except (RunError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise RunError(f"'{path}' is no calibration of the gate: {error}", _AGAIN) from error
+    if version != GATE_SCHEMA:
+        raise RunError(f"'{path}' has the format {version}, this edge-opt reads {GATE_SCHEMA}", _AGAIN)
     return found
+
+
+def _check(found: Calibration) -> None:
+    """Nothing; raises TypeError where a number, a text or the machine is something else: JSON holds anything."""
+    told = [one for one in (found.keeps, found.detects_80, found.detects_95) if one is not None]
+    wanted: tuple[tuple[type, tuple[object, ...]], ...] = (
+        (float, (found.limit, *told)),
+        (int, (found.false_alarms, found.unclear)),
+        (str, (found.sha256, found.taken)),
+        (Fingerprint, (found.fingerprint,)),
+        (Interval, (found.rate,)),
+    )
+    for kind, values in wanted:
+        if not all(isinstance(one, kind) for one in values):
+            raise TypeError("a value has another form")
 
 
 def check(baseline: Subject, given: Path | None, limits: Limits, environment: Environment) -> tuple[Finding, ...]:
