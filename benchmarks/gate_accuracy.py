@@ -1,7 +1,7 @@
 """What the gate says of accuracy where the true drop is known: simulated data sets, of which two models answer each.
 
 Writes ``benchmarks/results/gate_accuracy.json`` and prints a table for ``docs/gate.md``; fails where the gate errs
-more often than promised. Run it with ``python benchmarks/gate_accuracy.py``; it takes seconds and is the same on every run.
+more often than promised. Run it with ``python benchmarks/gate_accuracy.py``: seconds, and the same on every run.
 """
 
 from __future__ import annotations
