@@ -6,18 +6,17 @@ each pair by a process of its own under callgrind, whatever else the machine doe
 that is to be caught, as no limit catches a change of its own size every time.
 
 The artifact that executes more has units more in a dense layer; they weigh nothing, so that it answers the same. How
-many, is found by counting: the fewest, in steps of eight, that make one percent.
+many, is found by counting: of those that make at least one percent, the number that makes least.
 
 ::
 
-    python benchmarks/instruction_counts.py            # about a quarter of an hour; goes on where it was stopped
+    python benchmarks/instruction_counts.py            # about half an hour; goes on where it was stopped
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import random
 import shutil
@@ -47,7 +46,7 @@ LIMIT = 0.005
 MORE = 0.01  # what the artifact that executes more must execute more, at least
 RECIPES = ("float32", "static_int8")
 COUNTS = {"copy": 50, "rebuilt": 20, "more": 30}
-_STEP = 8  # units: what a kernel computes at once, so that fewer cost as much
+TRIED = range(32, 104, 8)  # units more
 _SAMPLES = 64
 
 
@@ -74,6 +73,7 @@ class Wider:
     units: int
     more: float
     largest_difference: float  # between its answers and the baseline's, which are probabilities
+    tried: Mapping[str, float]  # units → how much more
 
 
 # ── what is compared ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +91,8 @@ def widened(units: int, recipe: str, folder: Path) -> Path:
     """The embedded model with ``units`` more in its dense layer, as an artifact."""
     model = folder / f"wider{units}.keras"
     if not model.exists():
-        subprocess.run([sys.executable, HERE / "gate.py", "--widen", str(units), model], check=True)
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        subprocess.run([sys.executable, HERE / "gate.py", "--widen", str(units), model], check=True, env=quiet)
     return converted(model, recipe, folder)
 
 
@@ -102,28 +103,18 @@ def more_by(units: int, recipe: str, baseline: Path, folder: Path) -> float:
 
 
 def nearest(recipe: str, baseline: Path, folder: Path) -> Wider:
-    """The artifact that executes :data:`MORE` more with the fewest units.
+    """The artifact that executes :data:`MORE` more, and least beyond it.
 
-    From what eight steps cost one reads where it must lie; then steps up, or down, until the next would be too few.
+    All are counted: a last half-filled step of a kernel costs more than a full one, so more units may execute less.
     """
-    eight = more_by(8 * _STEP, recipe, baseline, folder)
-    steps = max(1, math.ceil(8 * MORE / eight))
-    seen: dict[int, float] = {8: eight}
-
-    def enough(steps: int) -> bool:
-        if steps not in seen:
-            seen[steps] = more_by(steps * _STEP, recipe, baseline, folder)
-        return seen[steps] >= MORE
-
-    while not enough(steps):
-        steps += 1
-    while steps > 1 and enough(steps - 1):
-        steps -= 1
-    answers = [_answers(path) for path in (baseline, widened(steps * _STEP, recipe, folder))]
+    seen = {units: more_by(units, recipe, baseline, folder) for units in TRIED}
+    units = min((one for one in TRIED if seen[one] >= MORE), key=seen.__getitem__)
+    answers = [_answers(path) for path in (baseline, widened(units, recipe, folder))]
     return Wider(
-        units=steps * _STEP,
-        more=round(seen[steps], 6),
+        units=units,
+        more=round(seen[units], 6),
         largest_difference=float(np.abs(answers[0] - answers[1]).max()),
+        tried={str(units): round(more, 6) for units, more in seen.items()},
     )
 
 
