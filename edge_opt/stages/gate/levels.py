@@ -35,7 +35,8 @@ def levels(records: Sequence[Record], measure: str) -> tuple[Level, ...]:
     """The levels that the measure has kept, one after the other. Raises MissingPackage.
 
     The cost of a level is its sum of absolute differences from the median, so that a single slow job makes none of its
-    own; the penalty parts about one in twenty of the histories that never change, see benchmarks/stored_history.py.
+    own; the penalty parts about one in twenty of the histories that never change, where their jobs are independent of
+    each other, see benchmarks/stored_history.py.
     Source: Killick, Fearnhead and Eckley (2012), JASA 107:1590-1598, for the search.
     """
     logs = np.log([value(record, measure) for record in records])
