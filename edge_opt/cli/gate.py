@@ -16,10 +16,9 @@ from edge_opt.cli.gate_size import size
 from edge_opt.cli.progress import Progress
 from edge_opt.flows import api
 from edge_opt.flows.gate import runner
-from edge_opt.results.gate import outcome, render
+from edge_opt.results.gate import FORMATS, outcome, render
 from edge_opt.types import Gate
 
-_FORMATS = ("text", "md", "json", "junit", "github", "gitlab")
 _EXIT = {"ok": 0, "improved": 0, "regressed": 1}
 _UNCLEAR = {"exit": 3, "pass": 0, "fail": 1}
 
@@ -101,7 +100,7 @@ def gate() -> None:
     metavar="FORMAT=FILE",
     help="Write the decisions to a file too, as junit=gate.xml; repeat for more.",
 )
-@click.option("--format", type=click.Choice(_FORMATS), default="text", show_default=True, help="Format of the result.")
+@click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of the result.")
 @click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
 @options.target
 @options.runtime
@@ -141,10 +140,14 @@ def check(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _report(text: str) -> tuple[str, Path]:
-    """The format and the file of a ``--report``."""
+    """The format and the file of a ``--report``, whose folder is there: it is written when all is measured."""
     name, separator, path = text.partition("=")
-    if not separator or name not in _FORMATS or not path:
+    if not separator or name not in FORMATS or not path:
         raise click.BadParameter(f"'{text}' is no FORMAT=FILE", param_hint="--report")
+    if not Path(path).parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder '{Path(path).parent}' to write '{path}' to", param_hint="--report"
+        )
     return name, Path(path)
 
 

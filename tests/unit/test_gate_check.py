@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from edge_opt.cli.gate import gate
 from edge_opt.errors import EdgeOptError, InputError, RunError, StepFailed
 from edge_opt.flows.gate import asked
 from edge_opt.types import Decision, Gate
@@ -131,3 +133,18 @@ def test_a_calibration_is_found_beside_the_baseline_and_refuses_what_the_runner_
     path.write_text(json.dumps({**content, "schema_version": 9}))
     with pytest.raises(RunError, match="has the format 9"):
         asked.gate(base, base)
+
+
+def test_a_calibration_that_could_not_be_written_is_not_begun(artifact: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no folder .*gone"):
+        asked.gate_calibrate(artifact(), runs=2, output=tmp_path / "gone" / "x.json")
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measured(
+    artifact: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "device", lambda _: pytest.fail("something was measured"))
+    given = [str(artifact("new")), "--baseline", str(artifact()), "--report", f"junit={tmp_path}/gone/x.xml"]
+    ended = CliRunner().invoke(gate, given)
+    assert ended.exit_code == 2
+    assert "there is no folder" in ended.output

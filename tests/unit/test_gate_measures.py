@@ -288,7 +288,10 @@ def test_a_noisy_runner_keeps_a_larger_limit_or_none() -> None:
     assert (hopeless.keeps, hopeless.detects_80, hopeless.detects_95) == (None, None, None)
     assert noisy.detects_80 is not None
     assert noisy.detects_95 is not None
-    assert quiet.detects_95 < noisy.detects_80 <= noisy.detects_95  # type: ignore[operator]
+    assert quiet.detects_95
+    assert noisy.detects_80
+    assert noisy.detects_95
+    assert quiet.detects_95 < noisy.detects_80 <= noisy.detects_95
 
 
 def test_equals_that_differ_are_counted_as_false_alarms() -> None:

@@ -16,12 +16,10 @@ from edge_opt.flows.gate import asked
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages.benchmark import Protocol
-from edge_opt.types import Gate
 from tests import stack
 from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
 from tests.fixtures.bundles import a_bundle
-
-MILD = FakeArtifact(noise=0.001)
+from tests.gated import MILD, codes, outcomes, written
 
 
 @pytest.fixture
@@ -35,18 +33,6 @@ def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     return MILD.write(tmp_path / "base.tflite")
-
-
-def written(folder: Path, name: str = "new.tflite", **behaviour: Any) -> Path:
-    return FakeArtifact(**{"noise": 0.001, **behaviour}).write(folder / name)
-
-
-def outcomes(found: Gate) -> dict[str, str]:
-    return {one.measure: one.outcome for one in found.decisions}
-
-
-def codes(found: Gate) -> set[str]:
-    return {one.code for one in found.findings}
 
 
 def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, *, seed: int = 0, **static: Any) -> Path:

@@ -10,11 +10,11 @@ import pytest
 
 from edge_opt.errors import InputError, RunError, StepFailed
 from edge_opt.flows.gate import asked
-from edge_opt.types import Gate, Step
+from edge_opt.types import Step
 from tests import stack
-from tests.fakes import FakeArtifact, FakeDevice
+from tests.fakes import FakeDevice
+from tests.gated import MILD, codes, outcomes, written
 
-MILD = FakeArtifact(noise=0.001)
 WEIGHED = dict.fromkeys(("size", "compressed", "accuracy"), "off")  # files that say how they behave are no models
 
 
@@ -29,18 +29,6 @@ def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     return MILD.write(tmp_path / "base.tflite")
-
-
-def written(folder: Path, name: str = "new.tflite", **behaviour: Any) -> Path:
-    return FakeArtifact(**{"noise": 0.001, **behaviour}).write(folder / name)
-
-
-def outcomes(found: Gate) -> dict[str, str]:
-    return {one.measure: one.outcome for one in found.decisions}
-
-
-def codes(found: Gate) -> set[str]:
-    return {one.code for one in found.findings}
 
 
 def test_what_is_too_noisy_to_tell_is_unclear_after_the_last_look(tmp_path: Path, device: FakeDevice) -> None:

@@ -11,6 +11,7 @@ from edge_opt.errors import InputError
 from edge_opt.flows.asked import device, executor, known_runtime, silent
 from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
+from edge_opt.flows.gate.bench import Asked
 from edge_opt.flows.gate.limits import DEFAULTS, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
 from edge_opt.flows.given import temporary
@@ -64,7 +65,7 @@ def gate(
         shares = _stored(allowed, data)
         subject, _ = subject_of(Path(candidate), profile, timing, runtime=runtime, threads=threads, any_version=True)
         return stored.gate(subject, Path(against), shares, device=timing, watch=watch, seed=seed, command=command)
-    asked = check.Asked(
+    asked = Asked(
         candidate=Path(candidate),
         baseline=Path(baseline or ""),
         target=profile,
@@ -120,6 +121,8 @@ def gate_calibrate(
     profile = targets.load(target)
     limit, budget_s = limits_of({"latency": latency}).shares["latency"], units.parse_seconds(budget)
     place = Path(output) if output else runner.place(Path(baseline))
+    if not place.parent.is_dir():  # it is written when all is measured
+        raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
     timing = device(profile)
     with temporary() as run, closing(executor()) as workers:
         subject, _ = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)

@@ -38,8 +38,8 @@ def calibrate(
 ) -> tuple[Calibration, tuple[Finding, ...]]:
     """What ``runs`` decisions on equals say, half with a copy of the file and half with the network written anew.
 
-    Every process is kept in ``run``, so a calibration that was stopped goes on. A format that cannot be written anew is
-    compared with copies alone, and a finding.
+    ``run`` keeps every process as it ends. A format that cannot be written anew is compared with copies alone, and that
+    is a finding.
     """
     equals, said = _equals(subject, run, executor)
     taken: dict[str, list[tuple[float, ...]]] = {one.kind: [] for one in equals}

@@ -3,62 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from edge_opt import __version__, registry
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows.evaluate import score_artifacts
-from edge_opt.flows.gate import runner
-from edge_opt.flows.gate.limits import Limits
-from edge_opt.flows.gate.subject import entry, subject_of
-from edge_opt.flows.given import require_match
+from edge_opt.flows.gate import runner, timed
+from edge_opt.flows.gate.bench import Asked, Bench, bench_of
 from edge_opt.stages import guard
-from edge_opt.stages.gate import accuracy, counting, exact, paired, placement, sequence, solo
+from edge_opt.stages.gate import accuracy, counting, exact, placement
 from edge_opt.stages.profile import profile
 from edge_opt.store import Run
-from edge_opt.types import Basis, Decision, Entry, Finding, Gate, Report, Step, Subject, Target, Watch
+from edge_opt.types import Decision, Finding, Gate, Report, Step, Watch
 
 # as they are shown
 ORDER = ("latency", "p90", "instructions", "load", "memory", "size", "compressed", "accuracy", "agreement", "placement")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the gate is to decide, and how long it may take for each way of measuring."""
-
-    candidate: Path
-    baseline: Path
-    target: Target
-    limits: Limits
-    data: Path | None = None
-    runtime: str = ""
-    threads: int = 0
-    budget_s: float = 60.0
-    seed: int = 0
-    calibration: Path | None = None
-    any_version: bool = False
-    command: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """The two at the gate, and the places where they are run and where what they give is kept."""
-
-    asked: Asked
-    baseline: Subject
-    candidate: Subject
-    reports: tuple[Report | None, Report | None]
-    device: registry.Device
-    run: Run
-    watch: Watch
-
-    @property
-    def entries(self) -> tuple[Entry, Entry]:
-        """What a worker is told to run: baseline, candidate."""
-        return entry(self.baseline), entry(self.candidate)
 
 
 def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Gate:
@@ -68,54 +28,23 @@ def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Ga
     where this machine cannot keep a limit, as its calibration says.
     """
     began, started = time.monotonic(), datetime.now(UTC)
-    bench = _bench(asked, run, device, watch)
+    bench = bench_of(asked, run, device, watch)
     environment = runner.environment_of(device)
     kept = runner.check(bench.baseline, asked.calibration, asked.limits, environment)
     scored, unscored = _accuracy(bench)
-    timed, shared = _latency(bench)
-    decisions = (*_sizes(bench), *timed, *_alone(bench, timed), *_placement(bench), *scored, *_counted(bench))
+    paired, apart = timed.together(bench)
+    decisions = (*_sizes(bench), *paired, *timed.alone(bench, paired), *_placement(bench), *scored, *_counted(bench))
     return Gate(
         candidate=bench.candidate,
         baseline=bench.baseline,
         against=bench.baseline.name,
         decisions=tuple(sorted(decisions, key=lambda one: ORDER.index(one.measure))),
-        findings=(*kept, *shared, *unscored, *_disagreement(decisions)),
+        findings=(*kept, *apart, *unscored, *_disagreement(decisions)),
         environment=environment,
         versions={"edge-opt": __version__, bench.candidate.runtime: bench.candidate.runtime_version},
         command=asked.command,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - began,
-    )
-
-
-def _bench(asked: Asked, run: Run, device: registry.Device, watch: Watch) -> Bench:
-    """Both subjects, opened. Raises InputError where they run with different numbers of threads."""
-    require_match(asked.target, device)
-    found = [
-        subject_of(
-            path,
-            asked.target,
-            device,
-            runtime=asked.runtime,
-            threads=asked.threads,
-            any_version=asked.any_version,
-        )
-        for path in (asked.baseline, asked.candidate)
-    ]
-    (baseline, before), (candidate, after) = found
-    if baseline.threads != candidate.threads:
-        raise InputError(
-            f"'{baseline.name}' runs with {baseline.threads} threads and '{candidate.name}' with {candidate.threads}",
-            "say for both with how many: --threads 1",
-        )
-    return Bench(
-        asked=asked,
-        baseline=baseline,
-        candidate=candidate,
-        reports=(before, after),
-        device=device,
-        run=run,
-        watch=watch,
     )
 
 
@@ -126,85 +55,6 @@ def _sizes(bench: Bench) -> Iterator[Decision]:
     }
     for measure, limit in bench.asked.limits.of(*exact.MEASURES).items():
         yield exact.decide(measure, *figures[measure], limit)
-
-
-def _latency(bench: Bench) -> tuple[tuple[Decision, ...], tuple[Finding, ...]]:
-    """Latency and p90, both artifacts in one process; nothing where they cannot share one, and a finding why."""
-    limits = bench.asked.limits.of(*paired.MEASURES)
-    taken: list[paired.Alternation] = []
-
-    def draw(index: int) -> dict[str, float]:
-        taken.append(
-            paired.alternate(
-                *bench.entries,
-                None,
-                bench.device,
-                bench.run,
-                index=index,
-                threads=bench.baseline.threads,
-                seed=bench.asked.seed,
-            )
-        )
-        return paired.log_ratios(taken[-1])
-
-    if not limits:
-        return (), ()
-    try:
-        logs = _until_clear(bench, draw, limits, "pairs")
-    except StepFailed as error:
-        if taken or bench.baseline.runtime == bench.candidate.runtime:
-            raise
-        return (), (_apart(bench, error),)
-    sides = tuple([one.figures_ns(which) for one in taken] for which in (0, 1))
-    return _decided(logs, limits, (sides[0], sides[1]), "pairs"), ()
-
-
-def _alone(bench: Bench, timed: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Load time and memory, and the latencies that no shared process gave."""
-    done = {one.measure for one in timed}
-    limits = {one: limit for one, limit in bench.asked.limits.of(*solo.MEASURES).items() if one not in done}
-    taken: list[tuple[solo.Alone, solo.Alone]] = []
-
-    def draw(index: int) -> dict[str, float]:
-        taken.append(
-            solo.take_turns(
-                *bench.entries,
-                bench.device,
-                bench.run,
-                index=index,
-                threads=bench.baseline.threads,
-                seed=bench.asked.seed,
-            )
-        )
-        return solo.log_ratios(taken[-1], tuple(limits))
-
-    if not limits:
-        return ()
-    logs = _until_clear(bench, draw, limits, "rounds")
-    sides = tuple([one[which].figures() for one in taken] for which in (0, 1))
-    return _decided(logs, limits, (sides[0], sides[1]), "rounds")
-
-
-def _until_clear(
-    bench: Bench, draw: Callable[[int], dict[str, float]], limits: dict[str, float], basis: Basis
-) -> dict[str, tuple[float, ...]]:
-    return sequence.until_clear(
-        draw,
-        limits,
-        budget_s=bench.asked.budget_s,
-        tell=lambda index: bench.watch(
-            Step(stage="measure", what=f"{', '.join(limits)} in {basis}", done=index, total=sequence.next_look(index))
-        ),
-    )
-
-
-def _decided(
-    logs: dict[str, tuple[float, ...]],
-    limits: dict[str, float],
-    figures: tuple[list[dict[str, float]], list[dict[str, float]]],
-    basis: Basis,
-) -> tuple[Decision, ...]:
-    return tuple(paired.decide(measure, logs[measure], limit, figures, basis) for measure, limit in limits.items())
 
 
 def _placement(bench: Bench) -> tuple[Decision, ...]:
@@ -269,13 +119,3 @@ def _disagreement(decisions: Sequence[Decision]) -> tuple[Finding, ...]:
         return ()
     found = counting.disagreement(by_name["latency"], by_name["instructions"])
     return (found,) if found else ()
-
-
-def _apart(bench: Bench, error: StepFailed) -> Finding:
-    return Finding(
-        code="EO902",
-        level="info",
-        message=f"'{bench.baseline.runtime}' and '{bench.candidate.runtime}' could not be timed in one process "
-        f"({error.message}), but in rounds of their own",
-        hint="that takes longer to see the same difference",
-    )
