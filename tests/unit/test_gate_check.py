@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from edge_opt.cli.gate import gate
+from edge_opt.cli.main import cli
 from edge_opt.errors import EdgeOptError, InputError, RunError, StepFailed
 from edge_opt.flows.gate import asked
 from edge_opt.types import Decision, Gate
@@ -145,6 +145,6 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measur
 ) -> None:
     monkeypatch.setattr(asked, "device", lambda _: pytest.fail("something was measured"))
     given = [str(artifact("new")), "--baseline", str(artifact()), "--report", f"junit={tmp_path}/gone/x.xml"]
-    ended = CliRunner().invoke(gate, given)
+    ended = CliRunner().invoke(cli, ["gate", *given])
     assert ended.exit_code == 2
     assert "there is no folder" in ended.output

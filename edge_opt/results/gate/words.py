@@ -23,7 +23,7 @@ _HOW = {
     "rounds": ("by turns", "round", "rounds"),
     "exact": ("exact", "", ""),
     "samples": ("paired", "sample", "samples"),
-    "counted": ("counted", "process", "processes"),
+    "counted": ("counted", "inference", "inferences"),
     "stored": ("stored", "measurement", "measurements"),
 }
 _NAMED = 3  # of the measures in a headline: a gate of benchmarks may have hundreds

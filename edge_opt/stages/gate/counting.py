@@ -120,7 +120,8 @@ def _reason(clock: Outcome, counted: Outcome) -> str:
         return "the clock does not see it within its limit: trust the clock, and look at what changed"
     if counted == "ok":
         return "the same work takes another time: look at memory, alignment and which kernels the real processor takes"
-    return "fewer instructions are no faster here: trust the clock, since other kernels may run on the real processor"
+    said = "fewer instructions are slower here" if clock == "regressed" else "more instructions are faster here"
+    return f"{said}: trust the clock, since other kernels may run on the real processor"
 
 
 def _percent(change: float) -> str:
