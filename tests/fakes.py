@@ -12,7 +12,7 @@ import random
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -70,6 +70,7 @@ class FakeDevice:
 
     def __init__(self, script: Mapping[str, FakeArtifact] | None = None, isa: tuple[str, ...] | None = None) -> None:
         self.jobs: list[dict[str, Any]] = []
+        self.advantage = 0.0  # by how much whoever stands second in a pair is faster
         self._script = script or {}
         self._environment = {**ENVIRONMENT, **({} if isa is None else {"isa": list(isa)})}
 
@@ -90,8 +91,10 @@ class FakeDevice:
         draw = random.Random(f"{job['mode']} {job.get('seed', 0)} {asked}")
         described = [self._described(one, entry) for one, entry in zip(scripts, job["artifacts"], strict=True)]
         if job["mode"] == "pair":
+            second = replace(scripts[1], latency_ns=round(scripts[1].latency_ns * (1 - self.advantage)))
+            pair = (scripts[0], second)
             blocks = [
-                {"artifact": which, "samples_ns": self._latencies(scripts[which], job.get("block_runs", 5), draw)}
+                {"artifact": which, "samples_ns": self._latencies(pair[which], job.get("block_runs", 5), draw)}
                 for _ in range(job.get("blocks", 5))
                 for which in draw.sample((0, 1), 2)
             ]

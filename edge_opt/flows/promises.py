@@ -66,6 +66,8 @@ def read(folder: Path) -> Promise:
         content = read_json(path)
     except RunError as error:  # a run would be made again, a copy is copied again
         raise RunError(error.message, "copy the bundle again from the run that made it") from error
+    if not isinstance(content, Mapping):
+        raise RunError(f"'{path}' is damaged: it holds a {type(content).__name__}, not an object", _AGAIN)
     try:
         if content["schema_version"] != SCHEMA_VERSION:
             raise RunError(

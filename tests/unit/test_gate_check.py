@@ -148,3 +148,15 @@ def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measur
     ended = CliRunner().invoke(cli, ["gate", *given])
     assert ended.exit_code == 2
     assert "there is no folder" in ended.output
+
+
+def test_who_is_loaded_second_has_no_advantage(artifact: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    device = FakeDevice()
+    device.advantage = 0.02
+    monkeypatch.setattr(asked, "device", lambda _: device)
+    new, base = artifact("new"), artifact()
+    latency = decided(asked.gate(new, base, limits={**LATENCY, "latency": "10%"}), "latency")
+    assert latency.change
+    assert latency.change.estimate == pytest.approx(0, abs=0.002)
+    second = [Path(job["artifacts"][1]["path"]).name for job in device.jobs if job["mode"] == "pair"]
+    assert second == ["new.tflite", "base.tflite"] * 2

@@ -252,3 +252,11 @@ def test_a_damaged_record_is_an_error_in_a_sentence(bundle: Make, key: str, valu
     (folder / "bundle.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"bundle\.json' (is damaged|has the format)"):
         verified(folder)
+
+
+@pytest.mark.parametrize(("content", "held"), [("[]", "list"), ('"text"', "str"), ("3", "int")])
+def test_a_record_that_is_no_object_is_an_error_that_says_what_it_is(bundle: Make, content: str, held: str) -> None:
+    folder = bundle()
+    (folder / "bundle.json").write_text(content)
+    with pytest.raises(RunError, match=rf"bundle\.json' is damaged: it holds a {held}, not an object"):
+        verified(folder)
