@@ -187,6 +187,7 @@ def calibrate(format: str, **given: Any) -> None:
 
     Prints how often equals were called different, the smallest slow-down that is caught, and the smallest limit that
     this runner can keep. The file is kept beside BASELINE, where the gate finds it: it then refuses a limit below that.
+    A calibration that was stopped goes on when the same command is given again.
     """
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:

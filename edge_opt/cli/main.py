@@ -37,6 +37,7 @@ COMMANDS = {
 _GO_ON = {
     "optimize": "what was finished is kept: go on with --resume",
     "diagnose": "what was finished is kept: give the same command again",
+    "gate calibrate": "what was finished is kept: give the same command again",
 }
 _REPORT = "run it again with --debug, and report what that shows, with the command"
 
@@ -86,7 +87,7 @@ def main() -> NoReturn:
         _say(*_usage(error))
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted", _GO_ON.get(_command(), ""))
+        _say("interrupted", next((hint for words, hint in _GO_ON.items() if _words().startswith(words)), ""))
         code = 2
     except EdgeOptError as error:
         _debug()
@@ -112,9 +113,9 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _command() -> str:
-    """The command that was given: the first word that is no option."""
-    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+def _words() -> str:
+    """What was typed, without the options."""
+    return " ".join(word for word in sys.argv[1:] if not word.startswith("-"))
 
 
 def _usage(error: click.ClickException) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import pytest
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, RunError, StepFailed
+from edge_opt.flows.gate import asked as words
 from edge_opt.flows.gate import calibrate, runner
 from edge_opt.flows.gate.limits import Limits, limits_of
 from edge_opt.flows.given import temporary
@@ -106,6 +107,66 @@ def test_a_noisy_runner_keeps_less_than_a_quiet_one(tmp_path: Path, monkeypatch:
     assert quiet.keeps is not None
     assert noisy.keeps is None or noisy.keeps > quiet.keeps
     assert noisy.detects_95 is None or noisy.detects_95 > (quiet.detects_95 or 0)
+
+
+@pytest.fixture
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, FakeDevice]:
+    """A baseline to calibrate with, as the command does, and the device that is asked."""
+    device, real = FakeDevice(), registry.load
+    monkeypatch.setattr(registry, "load", lambda kind, name: Copier() if kind == "exporters" else real(kind, name))
+    monkeypatch.setattr(words, "device", lambda _: device)
+    monkeypatch.setattr(words, "executor", FakeExecutor)
+    return FakeArtifact(noise=0.001).write(tmp_path / "base.tflite"), device
+
+
+def stopped_at(decision: int) -> Callable[[Step | Finding], None]:
+    def watch(said: Step | Finding) -> None:
+        if isinstance(said, Step) and said.done == decision:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def pairs_of(device: FakeDevice) -> list[int]:
+    return [job["seed"] for job in device.jobs if job["mode"] == "pair"]
+
+
+def test_a_calibration_that_was_stopped_goes_on_and_finds_what_it_would_have_found(
+    asking: tuple[Path, FakeDevice],
+) -> None:
+    baseline, device = asking
+    whole, _, place = words.gate_calibrate(baseline, runs=6)
+    all_pairs = pairs_of(device)
+    place.unlink()
+    device.jobs.clear()
+    with pytest.raises(KeyboardInterrupt):
+        words.gate_calibrate(baseline, runs=6, watch=stopped_at(4))
+    assert (baseline.parent / "base.tflite.gate.json.partial").is_dir()
+    found, _, _ = words.gate_calibrate(baseline, runs=6)
+    assert sorted(pairs_of(device)) == sorted(all_pairs)  # nothing was measured twice
+    assert replace(found, taken="") == replace(whole, taken="")
+    assert sorted(one.name for one in baseline.parent.iterdir()) == ["base.tflite", "base.tflite.gate.json"]
+
+
+def test_what_was_kept_of_another_artifact_or_is_damaged_is_measured_anew(asking: tuple[Path, FakeDevice]) -> None:
+    baseline, device = asking
+    for spoil in (
+        lambda: FakeArtifact(noise=0.001, latency_ns=70_000).write(baseline),
+        lambda: (baseline.parent / "base.tflite.gate.json.partial" / "jobs.jsonl").write_text("no journal\n"),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            words.gate_calibrate(baseline, runs=4, watch=stopped_at(2))
+        spoil()
+        device.jobs.clear()
+        words.gate_calibrate(baseline, runs=4)
+        assert len(pairs_of(device)) == 16
+
+
+def test_a_calibration_that_is_refused_leaves_nothing(asking: tuple[Path, FakeDevice]) -> None:
+    baseline, _ = asking
+    with pytest.raises(KeyboardInterrupt):
+        words.gate_calibrate(baseline, runs=4, watch=stopped_at(0))
+    assert [one.name for one in baseline.parent.iterdir()] == ["base.tflite"]
 
 
 def test_what_is_detected_is_detected_that_often_in_sequences_that_nobody_saw() -> None:

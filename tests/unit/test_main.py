@@ -65,6 +65,14 @@ def test_only_the_command_that_can_resume_says_so_when_it_is_interrupted(
     assert ("--resume" in capsys.readouterr().err) is resumable
 
 
+@pytest.mark.parametrize(("command", "resumable"), [("calibrate", True), ("check", False)])
+def test_the_one_word_of_the_gate_that_can_go_on_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, resumable: bool
+) -> None:
+    assert ended(monkeypatch, KeyboardInterrupt(), "gate", command, "model.tflite") == 2
+    assert ("give the same command again" in capsys.readouterr().err) is resumable
+
+
 def test_class_names_that_are_not_utf8_are_refused_with_their_line(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_bytes("Hose\nM\xfctze\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"classes\.txt' is not UTF-8 text: see its line 2"):

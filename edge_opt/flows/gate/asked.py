@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from edge_opt import units
-from edge_opt.errors import InputError
+from edge_opt.errors import InputError, RunError
 from edge_opt.flows.asked import device, executor, known_runtime, silent
 from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
@@ -16,6 +18,7 @@ from edge_opt.flows.gate.limits import DEFAULTS, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
 from edge_opt.flows.given import temporary
 from edge_opt.inputs import targets
+from edge_opt.stages.gate import fingerprints
 from edge_opt.store import Run, write_whole
 from edge_opt.types import Calibration, Finding, Gate, Watch
 
@@ -116,7 +119,10 @@ def gate_calibrate(
     output: str | Path | None = None,
     watch: Watch = silent,
 ) -> tuple[Calibration, tuple[Finding, ...], Path]:
-    """What this runner can see of artifacts like ``baseline``, what is to be said, and the file where it is kept."""
+    """What this runner can see of artifacts like ``baseline``, what is to be said, and the file where it is kept.
+
+    Asked again after it was stopped, it goes on: until the file is written, every process is kept in a folder beside it.
+    """
     known_runtime(runtime)
     profile = targets.load(target)
     limit, budget_s = limits_of({"latency": latency}).shares["latency"], units.parse_seconds(budget)
@@ -124,8 +130,10 @@ def gate_calibrate(
     if not place.parent.is_dir():  # it is written when all is measured
         raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
     timing = device(profile)
-    with temporary() as run, closing(executor()) as workers:
-        subject, _ = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
+    subject, _ = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
+    here = fingerprints.fingerprint(subject, runner.environment_of(timing))
+    wanted = {"artifact": subject.sha256, "limit": limit, "seed": seed, "runner": here}
+    with _until_written(place, wanted) as run, closing(executor()) as workers:
         found, said = calibrating.calibrate(
             subject,
             limit=limit,
@@ -137,7 +145,26 @@ def gate_calibrate(
             executor=workers,
             watch=watch,
         )
-    return found, said, write_whole(place, runner.written(found))
+        write_whole(place, runner.written(found))
+    return found, said, place
+
+
+@contextmanager
+def _until_written(place: Path, wanted: Mapping[str, Any]) -> Iterator[Run]:
+    """The folder beside ``place`` that keeps what is done until that is written: one that was stopped goes on."""
+    folder = place.with_name(f"{place.name}.partial")
+    try:
+        run = Run.start(folder, wanted, resume=True)
+    except RunError:  # of something else, or damaged; where another process is at work in it, this says so again
+        run = Run.start(folder, wanted, overwrite=True)
+    written = False
+    with run:
+        try:
+            yield run
+            written = True
+        finally:
+            if written or not run.keys:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _latency(limits: Limits) -> float:
