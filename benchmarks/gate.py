@@ -117,9 +117,9 @@ def really(found: Mapping[tuple[str, str], Path], recipe: str, processes: int = 
     both = [Entry(path=found[recipe, kind], runtime="litert") for kind in ("baseline", "slower")]
     with temporary() as run:
         logs = [
-            paired.log_ratios(
-                paired.alternate(both[0], both[1], None, LocalDevice(), run, index=index, threads=1, seed=1)
-            )["latency"]
+            paired.log_ratios(paired.alternate(both[0], both[1], LocalDevice(), run, index=index, threads=1, seed=1))[
+                "latency"
+            ]
             for index in range(processes)
         ]
     half = 2.01 * float(np.std(logs, ddof=1)) / math.sqrt(processes)

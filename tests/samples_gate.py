@@ -21,6 +21,7 @@ def a_subject(name: str = "models/new.tflite", **changes: Any) -> types.Subject:
         runtime_version="ai-edge-litert 2.3.0",
         options={},
         threads=1,
+        classes=10,
         sha256="3b0c5e1f" * 8,
         size_bytes=262_144,
         compressed_bytes=215_040,
@@ -51,7 +52,7 @@ def some_decisions() -> tuple[types.Decision, ...]:
             outcome="regressed",
             candidate=88_300.0,
             change=an_interval((0.0480, 0.0512, 0.0543), confidence=0.95),
-            message="the median latency changed by +5.1% (95% interval +4.8% … +5.4%), more than the 2% allowed",
+            message="the median latency changed by +5.12% (95% interval +4.80% … +5.43%), more than the 2% allowed",
         ),
         a_decision(
             "p90",
@@ -60,7 +61,7 @@ def some_decisions() -> tuple[types.Decision, ...]:
             candidate=94_100.0,
             change=an_interval((0.012, 0.034, 0.097), confidence=0.95),
             limit=0.05,
-            message="the 90th percentile of the latency changed by +3.4% (95% interval +1.2% … +9.7%): "
+            message="the 90th percentile of the latency changed by +3.40% (95% interval +1.20% … +9.70%): "
             "6 processes that alternated both cannot tell whether that is within 5%",
             hint="about 14 processes would decide: give it a longer --budget",
         ),
@@ -73,7 +74,7 @@ def some_decisions() -> tuple[types.Decision, ...]:
             change=an_interval((-0.5, -0.5, -0.5), confidence=1.0),
             basis="exact",
             evidence=0,
-            message="the size went from 512.00 KiB to 256.00 KiB, -50.0%",
+            message="the size went from 512.00 KiB to 256.00 KiB, -50.00%",
         ),
         a_decision(
             "accuracy",

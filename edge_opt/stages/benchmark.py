@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_opt import registry, stats
 from edge_opt.errors import StepFailed
+from edge_opt.stages.alternate import Alternation, alternate
 from edge_opt.store import Run, parse_answer
 from edge_opt.types import Entry, Environment, Interval, Measured, NotTimed, Round
 
@@ -34,17 +35,6 @@ class Timed:
     executed: Mapping[str, str]
     environment: Environment
     round: Round
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paired:
-    """One finished process of the mode ``pair``: which of the two each block ran, and every latency of it, in order."""
-
-    blocks: tuple[tuple[int, tuple[int, ...]], ...]
-
-    def median_ns(self, artifact: int) -> float:
-        """The median over the blocks of artifact 0 or 1."""
-        return stats.median([stats.median(samples_ns) for which, samples_ns in self.blocks if which == artifact])
 
 
 def benchmark(
@@ -104,8 +94,6 @@ def _time(
     }
     try:
         answer = device.run(job)
-        if not {"peak_rss_bytes", "baseline_rss_bytes"} <= set(answer):  # no worker has to know
-            answer = {**answer, "peak_rss_bytes": 0, "baseline_rss_bytes": 0}
         timed: Timed = parse_answer(Timed, {**answer, "round": answer})
         if not timed.round.samples_ns:
             raise StepFailed("its worker's answer holds no samples")
@@ -130,7 +118,7 @@ def _measured(entry: Entry, timed: Sequence[Timed], threads: int) -> Measured:
         p90_ns=stats.quantile(samples, 0.9),
         load_ns=stats.median([one.load_ns for one in rounds]),
         peak_rss_bytes=int(stats.median([one.peak_rss_bytes for one in rounds])),
-        memory_bytes=int(stats.median([max(0, one.peak_rss_bytes - one.baseline_rss_bytes) for one in rounds])),
+        memory_bytes=int(stats.median([one.memory_bytes for one in rounds])),
     )
 
 
@@ -153,7 +141,7 @@ def pair(
     threads: int,
     seed: int,
     processes: int = 6,
-) -> tuple[Interval, tuple[Paired, ...]]:
+) -> tuple[Interval, tuple[Alternation, ...]]:
     """How many times faster ``second`` is than ``first``, both alternating in one process, over several processes.
 
     Six are the fewest whose range holds the median with 95 %. Every sample is kept in the journal of ``run``. Raises
@@ -162,28 +150,20 @@ def pair(
     taken = tuple(
         run.once(
             f"pair {name}, process {index}",
-            Paired,
-            lambda: _pair(first, second, inputs, device, threads, seed, index),  # noqa: B023 - called at once
+            Alternation,
+            lambda: alternate(
+                first,
+                second,
+                inputs,
+                device,
+                turned=index % 2 == 1,  # noqa: B023 - called at once
+                threads=threads,
+                seed=seed + index,  # noqa: B023
+                warmup=10,
+                min_seconds=0.5,
+            ),
         )
         for index in range(processes)
     )
-    return stats.pair_interval([one.blocks for one in taken], confidence=0.95, seed=seed), taken
-
-
-def _pair(
-    first: Entry, second: Entry, inputs: Path, device: registry.Device, threads: int, seed: int, index: int
-) -> Paired:
-    turned = index % 2  # who is loaded second runs a little faster, so that the two take turns at it
-    answer = device.run(
-        {
-            "protocol": 1,
-            "mode": "pair",
-            "artifacts": [one.job() for one in ((second, first) if turned else (first, second))],
-            "threads": threads,
-            "inputs": str(inputs.resolve()),
-            "warmup": 10,
-            "min_seconds": 0.5,
-            "seed": seed + index,
-        }
-    )
-    return Paired(blocks=tuple((block["artifact"] ^ turned, tuple(block["samples_ns"])) for block in answer["blocks"]))
+    blocks = [[(block.artifact, block.samples_ns) for block in one.blocks] for one in taken]
+    return stats.pair_interval(blocks, confidence=0.95, seed=seed), taken

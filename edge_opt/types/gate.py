@@ -31,6 +31,7 @@ class Subject:
     runtime_version: str
     options: Mapping[str, str]
     threads: int
+    classes: int | None  # how many its first output tells apart; None where its file leaves that open
     sha256: str
     size_bytes: int
     compressed_bytes: int
@@ -96,6 +97,7 @@ class Record:
     label: str  # as the commit it is of
     taken: str  # ISO 8601, UTC
     sha256: str
+    classes: int | None  # as of the subject: an artifact with another number is of another model
     fingerprint: Fingerprint
     system: str  # of the environment: a new kernel is told, not refused
     medians_ns: tuple[float, ...]
@@ -118,6 +120,8 @@ class Calibration:
     fingerprint: Fingerprint
     sha256: str  # of the artifact
     limit: float  # that the decisions were made at
+    budget_s: float  # that a decision may take
+    most: int  # processes that a decision can have: those that fit into the budget, by the median of what one took
     identical: tuple[tuple[float, ...], ...]
     rebuilt: tuple[tuple[float, ...], ...]
     false_alarms: int

@@ -235,7 +235,7 @@ def test_every_sample_of_a_pair_is_kept(tmp_path: Path, monkeypatch: Any) -> Non
     lines = [json.loads(line) for line in (tmp_path / "run" / "jobs.jsonl").read_text().splitlines()]
     pairs = [line["value"]["blocks"] for line in lines if line.get("key", "").startswith("pair ")]
     assert len(pairs) >= 6
-    assert all(len(samples) == 5 for blocks in pairs for _, samples in blocks)
+    assert all(len(block["samples_ns"]) == 5 for blocks in pairs for block in blocks)
 
 
 def test_looks_for_an_earlier_goal_stay_in_the_ledger_of_a_resumed_run(tmp_path: Path, monkeypatch: Any) -> None:

@@ -63,7 +63,7 @@ def test_load_and_memory_come_from_processes_of_their_own(artifact: Callable[...
 
 
 def test_accuracy_that_was_not_asked_for_is_a_finding_without_data(artifact: Callable[..., Path]) -> None:
-    found = asked.gate(artifact("new"), artifact())
+    found = asked.gate(artifact("new", latency_ns=99_999), artifact())
     assert [one.code for one in found.findings] == ["EO903"]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_opt.errors import InputError, RunError, StepFailed
+from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed
 from edge_opt.flows.asked import silent
 from edge_opt.flows.gate import records, stored
 from edge_opt.types import Step, Subject
@@ -25,6 +26,7 @@ def a_subject(folder: Path, artifact: FakeArtifact | None = None, **changes: Any
         "runtime_version": "litert 1.0",
         "options": {},
         "threads": 1,
+        "classes": 4,
         "sha256": "ab" * 32,
         "size_bytes": 4000,
         "compressed_bytes": 3000,
@@ -45,6 +47,29 @@ def held(folder: Path, history: Path, artifact: FakeArtifact | None = None, **li
     subject = a_subject(folder, artifact)
     asked = limits or {"latency": 0.05}
     return stored.gate(subject, history, asked, device=FakeDevice(), watch=silent, rounds=3, seed=99)
+
+
+def test_a_history_is_of_one_model(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    subject = a_subject(tmp_path, classes=1000)
+    with pytest.raises(InputError, match=r"tells 4 classes apart, and '.*' tells 1000"):
+        stored.gate(subject, path, {"latency": 0.05}, device=FakeDevice(), watch=silent, rounds=3)
+    with pytest.raises(InputError, match="is of a model that tells 4 classes apart") as caught:
+        stored.record(subject, path, "next", device=FakeDevice(), watch=silent, rounds=3)
+    assert "begin another" in caught.value.hint
+
+
+def test_a_gate_against_a_history_that_would_decide_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing would be decided"):
+        stored.gate(a_subject(tmp_path), kept(tmp_path), {}, device=FakeDevice(), watch=silent)
+
+
+def test_a_missing_search_is_said_before_anything_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, device = kept(tmp_path, count=2), FakeDevice()
+    monkeypatch.setitem(sys.modules, "ruptures", None)
+    with pytest.raises(MissingPackage, match="ruptures"):
+        stored.gate(a_subject(tmp_path), path, {"latency": 0.05}, device=device, watch=silent)
+    assert device.jobs == []
 
 
 def test_a_record_holds_what_was_measured_and_on_what(tmp_path: Path) -> None:
@@ -97,7 +122,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_timed(tmp_path: P
 
 
 def test_a_measure_that_no_record_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'accuracy' cannot be held against a history"):
+    with pytest.raises(InputError, match="'accuracy' cannot be compared with a history"):
         held(tmp_path, kept(tmp_path, count=1), accuracy=0.01)
 
 

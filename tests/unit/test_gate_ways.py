@@ -72,7 +72,7 @@ def test_what_cannot_share_a_process_is_measured_in_rounds_and_said_so(
     monkeypatch.setattr(asked, "device", lambda target: device)
     slower = written(tmp_path, "new.onnx", latency_ns=110_000)
     found = asked.gate(slower, base, limits={**WEIGHED, "p90": "2%"})
-    assert codes(found) == {"EO902"}
+    assert codes(found) == {"EO902", "EO906"}
     assert {one.measure: (one.outcome, one.basis) for one in found.decisions if one.basis != "exact"} == {
         "latency": ("regressed", "rounds"),
         "p90": ("regressed", "rounds"),
@@ -137,5 +137,63 @@ def test_a_limit_that_is_none_is_refused_with_what_was_written(
     assert device.jobs == []
 
 
+def test_a_measure_that_nobody_knows_is_refused_and_not_dropped(base: Path, device: FakeDevice) -> None:
+    with pytest.raises(InputError, match="there is no measure 'memroy'") as caught:
+        asked.gate(base, base, limits={"memroy": "10%"})
+    assert "memory" in caught.value.hint
+
+
+def test_a_gate_that_would_decide_nothing_is_refused_before_anything_is_measured(
+    tmp_path: Path, base: Path, device: FakeDevice
+) -> None:
+    off = {**WEIGHED, "latency": "off", "accuracy": ""}
+    with pytest.raises(InputError, match="nothing would be decided"):
+        asked.gate(written(tmp_path), base, limits=off, placement=False)
+    assert "pair" not in {job["mode"] for job in device.jobs}
+    found = asked.gate(written(tmp_path), base, limits=off, placement=False, data=stack.data_set(tmp_path))
+    assert outcomes(found) == {"accuracy": "ok"}
+
+
+ELSEWHERE = [
+    ({"data": "photos"}, "-d"),
+    ({"output": "raw"}, "-o"),
+    ({"calibration": "c.json"}, "--calibration"),
+    ({"budget": "10s"}, "--budget"),
+    ({"limits": {"accuracy": "1pp"}}, "--accuracy"),
+    ({"limits": {"instructions": "1%"}}, "--instructions"),
+]
+
+
+@pytest.mark.parametrize(("given", "option"), ELSEWHERE)
+def test_what_a_history_cannot_be_held_to_is_refused_and_not_dropped(
+    base: Path, device: FakeDevice, tmp_path: Path, given: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(InputError, match=f"{option} does not apply to a history"):
+        asked.gate(base, against=tmp_path / "h.jsonl", **given)
+
+
+@pytest.mark.parametrize(("given", "option"), [*ELSEWHERE, ({"limits": {"memory": "10%"}}, "--memory")])
+def test_what_results_of_pytest_benchmark_do_not_have_is_refused_and_not_dropped(
+    device: FakeDevice, tmp_path: Path, given: dict[str, Any], option: str
+) -> None:
+    results = tmp_path / "now.json"
+    results.write_text(json.dumps({"benchmarks": [], "machine_info": {}}))
+    with pytest.raises(InputError, match=f"{option} does not apply to results of pytest-benchmark"):
+        asked.gate(results, results, **given)
+
+
+def test_nothing_but_the_samples_is_left_in_the_output_folder(tmp_path: Path, base: Path, device: FakeDevice) -> None:
+    asked.gate(written(tmp_path), base, output=tmp_path / "out", data=stack.data_set(tmp_path))
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["jobs.jsonl"]
+
+
+def test_a_calibration_needs_a_latency_and_a_file_to_write(base: Path, device: FakeDevice, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--latency is off"):
+        asked.gate_calibrate(base, latency="off")
+    with pytest.raises(InputError, match="is a folder"):
+        asked.gate_calibrate(base, output=tmp_path)
+
+
 def test_accuracy_that_is_off_is_not_missed(tmp_path: Path, base: Path, device: FakeDevice) -> None:
-    assert codes(asked.gate(written(tmp_path), base, limits={"accuracy": "off"})) == set()
+    other = written(tmp_path, latency_ns=99_999)
+    assert codes(asked.gate(other, base, limits={"accuracy": "off"})) == set()

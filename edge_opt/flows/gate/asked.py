@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from edge_opt.flows.asked import device, executor, known_runtime, silent
 from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
 from edge_opt.flows.gate.bench import Asked
-from edge_opt.flows.gate.limits import DEFAULTS, Limits, limits_of
+from edge_opt.flows.gate.limits import DEFAULTS, OFF, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
-from edge_opt.flows.given import temporary
+from edge_opt.flows.given import require_match, temporary
 from edge_opt.inputs import targets
 from edge_opt.stages.gate import fingerprints
 from edge_opt.store import Run, write_whole
 from edge_opt.types import Calibration, Finding, Gate, Watch
 
 GATE_LIMITS = tuple(DEFAULTS)
+BUDGET = "60s"
 
 
 def gate(
@@ -36,10 +37,11 @@ def gate(
     target: str = "host",
     runtime: str = "",
     threads: int = 0,
-    budget: str = "60s",
+    budget: str = BUDGET,
     seed: int = 0,
     calibration: str | Path | None = None,
     any_version: bool = False,
+    any_classes: bool = False,
     output: str | Path | None = None,
     command: str = "",
     watch: Watch = silent,
@@ -60,13 +62,17 @@ def gate(
         )
     known_runtime(runtime)
     allowed = limits_of(limits or {}, placement)
+    elsewhere = {"-d": data, "-o": output, "--calibration": calibration, "--budget": budget != BUDGET}
     if baseline is not None and benchmarks.accepts(Path(candidate)):
+        _refuse("results of pytest-benchmark", {**elsewhere, **_named(limits, "latency")})
         return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
     profile = targets.load(target)
     timing = device(profile)
     if against is not None:
-        shares = _stored(allowed, data)
-        subject, _ = subject_of(Path(candidate), profile, timing, runtime=runtime, threads=threads, any_version=True)
+        _refuse("a history", {**elsewhere, **_named(limits, *stored.MEASURES)})
+        shares = {name: limit for name, limit in allowed.shares.items() if name in stored.MEASURES}
+        require_match(profile, timing)
+        subject = subject_of(Path(candidate), profile, timing, runtime=runtime, threads=threads)
         return stored.gate(subject, Path(against), shares, device=timing, watch=watch, seed=seed, command=command)
     asked = Asked(
         candidate=Path(candidate),
@@ -80,6 +86,7 @@ def gate(
         seed=seed,
         calibration=Path(calibration) if calibration else None,
         any_version=any_version,
+        any_classes=any_classes,
         command=command,
     )
     with _kept(output) as run:
@@ -102,7 +109,8 @@ def gate_record(
     known_runtime(runtime)
     profile = targets.load(target)
     timing = device(profile)
-    subject, _ = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads, any_version=True)
+    require_match(profile, timing)
+    subject = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads)
     return stored.record(subject, Path(history), label, device=timing, watch=watch, rounds=rounds, seed=seed)
 
 
@@ -111,7 +119,7 @@ def gate_calibrate(
     *,
     latency: str = "2%",
     runs: int = 40,
-    budget: str = "60s",
+    budget: str = BUDGET,
     target: str = "host",
     runtime: str = "",
     threads: int = 0,
@@ -125,12 +133,15 @@ def gate_calibrate(
     """
     known_runtime(runtime)
     profile = targets.load(target)
-    limit, budget_s = limits_of({"latency": latency}).shares["latency"], units.parse_seconds(budget)
+    limit, budget_s = _latency(limits_of({"latency": latency})), units.parse_seconds(budget)
     place = Path(output) if output else runner.place(Path(baseline))
     if not place.parent.is_dir():  # it is written when all is measured
         raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
+    if place.is_dir():
+        raise InputError(f"'{place}' is a folder", "give the path of a file with -o")
     timing = device(profile)
-    subject, _ = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
+    require_match(profile, timing)
+    subject = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
     here = fingerprints.fingerprint(subject, runner.environment_of(timing))
     wanted = {"artifact": subject.sha256, "limit": limit, "seed": seed, "runner": here}
     with _until_written(place, wanted) as run, closing(executor()) as workers:
@@ -152,7 +163,7 @@ def gate_calibrate(
 @contextmanager
 def _until_written(place: Path, wanted: Mapping[str, Any]) -> Iterator[Run]:
     """The folder beside ``place`` that keeps what is done until that is written: one that was stopped goes on."""
-    folder = place.with_name(f"{place.name}.partial")
+    folder = place.with_name(f"{place.name}.unfinished")
     try:
         run = Run.start(folder, wanted, resume=True)
     except RunError:  # of something else, or damaged; where another process is at work in it, this says so again
@@ -167,22 +178,29 @@ def _until_written(place: Path, wanted: Mapping[str, Any]) -> Iterator[Run]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def _named(limits: Mapping[str, str] | None, *kept: str) -> dict[str, bool]:
+    """Which measures were asked for by name, beside the ``kept`` ones."""
+    asked = {name: text for name, text in (limits or {}).items() if name not in kept}
+    return {f"--{name}": bool(text) and text.lower() not in OFF for name, text in asked.items()}
+
+
+def _refuse(what: str, given: Mapping[str, object]) -> None:
+    """Nothing; raises InputError where an option was given that ``what`` cannot be decided by: none is dropped silently."""
+    for option, value in given.items():
+        if value:
+            raise InputError(f"{option} does not apply to {what}", "leave it out, or give two artifacts to compare")
+
+
 def _latency(limits: Limits) -> float:
-    """The one limit that results of pytest-benchmark have."""
+    """The one limit that is looked at. Raises InputError where it is off."""
     if "latency" not in limits.shares:
-        raise InputError("results of pytest-benchmark have a latency only, and --latency is off", "give --latency 5%")
+        raise InputError("the latency is all that could be decided here, and --latency is off", "give --latency 5%")
     return limits.shares["latency"]
 
 
-def _stored(limits: Limits, data: str | Path | None) -> dict[str, float]:
-    """The limits that a history can be held to. Raises InputError where one was asked for that it cannot."""
-    if limits.accuracy_asked or data:
-        raise InputError(
-            "a history holds no answers, so the accuracy cannot be held against it", "give --baseline BASE"
-        )
-    return {name: limit for name, limit in limits.shares.items() if name in (*stored.MEASURES, "instructions")}
-
-
-def _kept(output: str | Path | None) -> AbstractContextManager[Run]:
+@contextmanager
+def _kept(output: str | Path | None) -> Iterator[Run]:
     """The run folder that keeps the samples, or one that goes at the end."""
-    return Run.start(Path(output), {"command": "gate"}) if output else temporary()
+    with Run.start(Path(output), {"command": "gate"}) if output else temporary() as run:
+        yield run
+        run.close()

@@ -8,10 +8,10 @@ from pathlib import Path
 from edge_opt import registry
 from edge_opt.errors import InputError
 from edge_opt.flows.gate.limits import Limits
-from edge_opt.flows.gate.subject import entry, subject_of
+from edge_opt.flows.gate.subject import Given, entry, given_at, opened
 from edge_opt.flows.given import require_match
 from edge_opt.store import Run
-from edge_opt.types import Entry, Report, Subject, Target, Watch
+from edge_opt.types import Entry, Finding, Report, Subject, Target, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class Asked:
     seed: int = 0
     calibration: Path | None = None
     any_version: bool = False
+    any_classes: bool = False
     command: str = ""
 
 
@@ -51,31 +52,60 @@ class Bench:
 
 
 def bench_of(asked: Asked, run: Run, device: registry.Device, watch: Watch) -> Bench:
-    """Both subjects, opened. Raises InputError where they run with different numbers of threads."""
+    """Both subjects, opened. Raises InputError where they cannot stand at one gate."""
     require_match(asked.target, device)
-    found = [
-        subject_of(
-            path,
-            asked.target,
-            device,
-            runtime=asked.runtime,
-            threads=asked.threads,
-            any_version=asked.any_version,
-        )
-        for path in (asked.baseline, asked.candidate)
-    ]
-    (baseline, before), (candidate, after) = found
-    if baseline.threads != candidate.threads:
+    before, after = (given_at(path, asked.target, asked.runtime) for path in (asked.baseline, asked.candidate))
+    threads = _threads(asked, before, after)
+    baseline, candidate = (opened(one, device, threads, any_version=asked.any_version) for one in (before, after))
+    if baseline.classes != candidate.classes and not asked.any_classes:
         raise InputError(
-            f"'{baseline.name}' runs with {baseline.threads} threads and '{candidate.name}' with {candidate.threads}",
-            "say for both with how many: --threads 1",
+            f"'{baseline.name}' tells {baseline.classes} classes apart and '{candidate.name}' {candidate.classes}: "
+            "they are of different models",
+            "give a baseline of the same model, or allow it with --any-classes",
         )
     return Bench(
         asked=asked,
         baseline=baseline,
         candidate=candidate,
-        reports=(before, after),
+        reports=(before.report, after.report),
         device=device,
         run=run,
         watch=watch,
     )
+
+
+def _threads(asked: Asked, before: Given, after: Given) -> int:
+    """With how many threads both are run: as asked, else as those were measured that were, else as the target says."""
+    if asked.threads:
+        return asked.threads
+    if before.threads and after.threads and before.threads != after.threads:
+        raise InputError(
+            f"'{before.path}' was measured with {before.threads} threads and '{after.path}' with {after.threads}",
+            "say with how many to run both: --threads 1",
+        )
+    return before.threads or after.threads or asked.target.threads[0]
+
+
+def alike(bench: Bench) -> tuple[Finding, ...]:
+    """What is to be said of the two before anything is measured: that they are the same, or are not run alike."""
+    baseline, candidate = bench.baseline, bench.candidate
+    ways = [" ".join([one.runtime, *(f"{k}={v}" for k, v in one.options.items())]) for one in (baseline, candidate)]
+    if ways[0] != ways[1]:
+        return (
+            Finding(
+                code="EO906",
+                level="info",
+                message=f"the baseline is run by {ways[0]} and the candidate by {ways[1]}",
+                hint="what differs may be the runtime or its options, and not the artifact",
+            ),
+        )
+    if baseline.sha256 == candidate.sha256:
+        return (
+            Finding(
+                code="EO907",
+                level="warning",
+                message=f"'{candidate.name}' and '{baseline.name}' are the same, byte for byte",
+                hint="where something should have changed, one of the two is not the file that was meant",
+            ),
+        )
+    return ()

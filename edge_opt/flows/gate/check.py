@@ -10,7 +10,7 @@ from edge_opt import __version__, registry
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows.evaluate import score_artifacts
 from edge_opt.flows.gate import runner, timed
-from edge_opt.flows.gate.bench import Asked, Bench, bench_of
+from edge_opt.flows.gate.bench import Asked, Bench, alike, bench_of
 from edge_opt.stages import guard
 from edge_opt.stages.gate import accuracy, counting, exact, placement
 from edge_opt.stages.profile import profile
@@ -32,14 +32,20 @@ def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Ga
     environment = runner.environment_of(device)
     kept = runner.check(bench.baseline, asked.calibration, asked.limits, environment)
     scored, unscored = _accuracy(bench)
+    if not (scored or asked.limits.shares or asked.limits.placement):
+        raise InputError(
+            "nothing would be decided: there is nothing to compare the accuracy on, and every other measure is off",
+            "give data with -d DATA, or leave a measure on, as --latency 2%",
+        )
+    counted = _counted(bench)  # before what takes long: valgrind may be missing
     paired, apart = timed.together(bench)
-    decisions = (*_sizes(bench), *paired, *timed.alone(bench, paired), *_placement(bench), *scored, *_counted(bench))
+    decisions = (*_sizes(bench), *paired, *timed.alone(bench, paired), *_placement(bench), *scored, *counted)
     return Gate(
         candidate=bench.candidate,
         baseline=bench.baseline,
         against=bench.baseline.name,
         decisions=tuple(sorted(decisions, key=lambda one: ORDER.index(one.measure))),
-        findings=(*kept, *apart, *unscored, *_disagreement(decisions)),
+        findings=(*alike(bench), *kept, *apart, *unscored, *_disagreement(decisions)),
         environment=environment,
         versions={"edge-opt": __version__, bench.candidate.runtime: bench.candidate.runtime_version},
         command=asked.command,
@@ -97,8 +103,12 @@ def _accuracy(bench: Bench) -> tuple[tuple[Decision, ...], tuple[Finding, ...]]:
 
 
 def _same_samples(one: Report, other: Report) -> bool:
-    """Whether both were certified on the very same samples."""
-    seen = [(run.data.sha256, run.seed, run.certificate.accuracy.metric) for run in (one, other)]
+    """Whether both were certified on the very same samples and, where those have no labels, against the same model."""
+    seen = []
+    for run in (one, other):
+        metric = run.certificate.accuracy.metric
+        truth = run.model.sha256 if metric == "agreement" else "labels"
+        seen.append((run.data.sha256, run.seed, metric, truth))
     return seen[0] == seen[1]
 
 

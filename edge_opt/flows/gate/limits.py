@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_opt import units
-from edge_opt.errors import InputError
+from edge_opt.errors import InputError, UnknownName
 
 OFF = ("off", "none", "no")
 DEFAULTS = {
@@ -38,6 +38,9 @@ class Limits:
 
 def limits_of(texts: Mapping[str, str], placement: bool = True) -> Limits:
     """The limits in ``texts``, by measure; a measure without a text has its default. Raises InputError."""
+    for name in texts:
+        if name not in DEFAULTS:
+            raise UnknownName.among("measure", name, DEFAULTS)
     said = {**DEFAULTS, **{name: text for name, text in texts.items() if text}}
     accuracy = said.pop("accuracy")
     shares = {name: _share(name, text) for name, text in said.items() if text.lower() not in OFF}

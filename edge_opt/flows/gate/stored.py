@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from edge_opt.flows.gate.records import append, read
 from edge_opt.flows.given import CHECK, temporary
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
-from edge_opt.stages.gate import fingerprints, history
+from edge_opt.stages.gate import fingerprints, history, levels
 from edge_opt.store import Run
 from edge_opt.types import (
     Decision,
@@ -63,9 +63,13 @@ def gate(
     for measure_name in limits:
         if measure_name not in MEASURES:
             raise InputError(
-                f"'{measure_name}' cannot be held against a history", f"a record has {', '.join(MEASURES)}"
+                f"'{measure_name}' cannot be compared with a history", f"a record has {', '.join(MEASURES)}"
             )
+    if not limits:
+        raise InputError("nothing would be decided: every measure is off", "leave one on, as --latency 2%")
+    levels.pelt()  # a missing package is said now
     records, findings = read(history_path)
+    _same_model(subject, history_path, records)
     environment = runner.environment_of(device)
     fingerprints.matching(records, fingerprints.fingerprint(subject, environment), environment.system)
     with temporary() as run:
@@ -103,11 +107,21 @@ def record(
     if not label.strip():
         raise InputError("a record needs a label", "give --label, as --label $(git rev-parse --short HEAD)")
     if history_path.exists() and history_path.stat().st_size:
-        read(history_path)  # what is no history is refused before anything is timed
+        _same_model(subject, history_path, read(history_path)[0])  # refused before anything is timed
     with temporary() as run:
         taken = measure(subject, label, rounds=rounds, seed=seed, run=run, device=device, watch=watch)
     append(history_path, taken.record)
     return taken
+
+
+def _same_model(subject: Subject, history_path: Path, records: Sequence[Record]) -> None:
+    """Nothing; raises InputError where the history is of another model, as far as its classes show that."""
+    if records[-1].classes != subject.classes:
+        raise InputError(
+            f"the history '{history_path}' is of a model that tells {records[-1].classes} classes apart, "
+            f"and '{subject.name}' tells {subject.classes}",
+            "give the history of this model, or begin another: edge-opt gate record",
+        )
 
 
 def measure(
@@ -140,6 +154,7 @@ def _record(subject: Subject, found: Measured, label: str) -> Record:
         label=label,
         taken=_now(),
         sha256=subject.sha256,
+        classes=subject.classes,
         fingerprint=fingerprints.fingerprint(subject, found.environment, found.runtime_version),
         system=found.environment.system,
         medians_ns=tuple(stats.median(one.samples_ns) for one in found.rounds),

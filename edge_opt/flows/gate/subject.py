@@ -12,63 +12,85 @@ from edge_opt.flows import promises
 from edge_opt.flows.asked import load_report
 from edge_opt.flows.given import CHECK, SUFFIXES, entry_of, files_of
 from edge_opt.results.report import words
-from edge_opt.store import measure, measure_files
-from edge_opt.types import Entry, Measured, Report, Subject, Target
+from edge_opt.store import measure, measure_files, parse
+from edge_opt.types import Entry, Measured, Report, Subject, Target, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Given:
-    """What was found at a path, before it was opened."""
+class Given:
+    """What was found at ``path``, before it was opened."""
 
+    path: Path
     kind: str
     entry: Entry
     files: Mapping[str, Path]  # under the names that they have in a run
-    threads: int = 0
+    threads: int = 0  # that it was measured with; 0 where it was not
     version: str = ""  # of the runtime that it was measured with
     report: Report | None = field(default=None, repr=False)
 
 
-def subject_of(
-    path: Path,
-    target: Target,
-    device: registry.Device,
-    *,
-    runtime: str = "",
-    threads: int = 0,
-    any_version: bool = False,
-) -> tuple[Subject, Report | None]:
-    """What is at ``path``, and its report where it is a run; ``threads=0`` takes what it was measured with.
+def subject_of(path: Path, target: Target, device: registry.Device, *, runtime: str = "", threads: int = 0) -> Subject:
+    """What is at ``path``, run by whichever version of the runtime is here; ``threads=0`` is what it was measured with.
 
-    It is opened once. Raises InputError where it is none of the three, RunError where it is damaged, was changed since,
-    or was measured with another version of the runtime than is installed here, unless ``any_version``.
+    Raises what :func:`given_at` and :func:`opened` raise.
     """
-    given = _given(path, target, runtime)
+    given = given_at(path, target, runtime)
+    return opened(given, device, threads or given.threads or target.threads[0], any_version=True)
+
+
+def given_at(path: Path, target: Target, runtime: str = "") -> Given:
+    """What is at ``path``; ``runtime`` is for an artifact file, since the other two name their own.
+
+    Raises InputError where it is none of the three, RunError where it is damaged or was changed since.
+    """
+    if not path.exists():
+        raise InputError(
+            f"there is nothing at '{path}'", "give a bundle, a run folder, or a .tflite, .onnx or .xml file"
+        )
+    if (path / "bundle.json").is_file():
+        return _as_asked(_bundle(path), runtime)
+    if (path / "report.json").is_file() or (path / "jobs.jsonl").is_file():
+        return _as_asked(_run(path), runtime)
+    if path.is_dir():
+        raise InputError(
+            f"'{path}' is neither a bundle nor a run", "give the folder that 'edge-opt optimize' wrote, or its bundle"
+        )
+    return Given(path=path, kind="artifact", entry=entry_of(path, target, runtime), files=files_of(path))
+
+
+def opened(given: Given, device: registry.Device, threads: int, *, any_version: bool = False) -> Subject:
+    """``given``, after its runtime has opened it once.
+
+    Raises StepFailed where that fails, RunError where it was measured with another version of the runtime than is
+    installed here, unless ``any_version``.
+    """
     sha256, size_bytes, compressed_bytes = measure_files(given.files)
-    count = threads or given.threads or target.threads[0]
-    job = {"protocol": 1, "mode": "describe", "artifacts": [given.entry.job()], "threads": count}
+    job = {"protocol": 1, "mode": "describe", "artifacts": [given.entry.job()], "threads": threads}
     try:
-        version = str(device.run(job)["runtime_version"])
+        answer = device.run(job)
     except StepFailed as error:
-        raise type(error)(f"'{path}' cannot be run: {error.message}", error.hint or CHECK) from error
+        raise type(error)(f"'{given.path}' cannot be run: {error.message}", error.hint or CHECK) from error
+    version = str(answer["runtime_version"])
     if given.version and given.version != version and not any_version:
         raise RunError(
-            f"'{path}' was measured with {given.version}, here runs {version}: a gate compares artifacts, not runtimes",
+            f"'{given.path}' was measured with {given.version}, here runs {version}: a gate compares artifacts, "
+            "not runtimes",
             "install that version, or allow it with --any-version",
         )
-    subject = Subject(
-        name=str(path),
+    return Subject(
+        name=str(given.path),
         kind=given.kind,  # type: ignore[arg-type]
         path=given.entry.path,
         format=SUFFIXES[given.entry.path.suffix],
         runtime=given.entry.runtime,
         runtime_version=version,
         options=given.entry.options,
-        threads=count,
+        threads=threads,
+        classes=parse(tuple[TensorSpec, ...], answer["outputs_spec"])[0].shape[-1],
         sha256=sha256,
         size_bytes=size_bytes,
         compressed_bytes=compressed_bytes,
     )
-    return subject, given.report
 
 
 def entry(subject: Subject) -> Entry:
@@ -76,30 +98,23 @@ def entry(subject: Subject) -> Entry:
     return Entry(path=subject.path, runtime=subject.runtime, options=subject.options)
 
 
-def _given(path: Path, target: Target, runtime: str) -> _Given:
-    if not path.exists():
+def _as_asked(given: Given, runtime: str) -> Given:
+    if runtime and runtime != given.entry.runtime:
         raise InputError(
-            f"there is nothing at '{path}'", "give a bundle, a run folder, or a .tflite, .onnx or .xml file"
+            f"the {given.kind} '{given.path}' is run by {given.entry.runtime}, and --runtime asks for {runtime}",
+            f"give the artifact file in it, '{given.entry.path}', to run it by another runtime",
         )
-    if (path / "bundle.json").is_file():
-        return _bundle(path)
-    if (path / "report.json").is_file() or (path / "jobs.jsonl").is_file():
-        return _run(path)
-    if path.is_dir():
-        raise InputError(
-            f"'{path}' is neither a bundle nor a run", "give the folder that 'edge-opt optimize' wrote, or its bundle"
-        )
-    found = entry_of(path, target, runtime)
-    return _Given(kind="artifact", entry=found, files=files_of(path))
+    return given
 
 
-def _bundle(folder: Path) -> _Given:
+def _bundle(folder: Path) -> Given:
     promise = promises.read(folder)
     checked = promises.files(promise)
     if checked.status == "broken":
         raise RunError(f"the bundle '{folder}' is damaged: {checked.message}", "copy it again, or export it again")
     found = Entry(path=promise.model, runtime=promise.runtime, options=promise.options)
-    return _Given(
+    return Given(
+        path=folder,
         kind="bundle",
         entry=found,
         files=files_of(promise.model),
@@ -108,7 +123,7 @@ def _bundle(folder: Path) -> _Given:
     )
 
 
-def _run(folder: Path) -> _Given:
+def _run(folder: Path) -> Given:
     report = load_report(folder)
     best = words.trial(report, report.best)
     path = folder / best.artifact.path
@@ -116,7 +131,8 @@ def _run(folder: Path) -> _Given:
         raise RunError(f"'{path}', the best artifact of the run, is missing", "copy the run again, or make it again")
     if measure(path.parent)[0] != best.artifact.sha256:
         raise RunError(f"'{path}' is not the artifact that its run reports: it has changed", "copy the run again")
-    return _Given(
+    return Given(
+        path=folder,
         kind="run",
         entry=Entry(path=path, runtime=best.runtime, options=best.options),
         files={one.relative_to(path.parent).as_posix(): one for one in path.parent.rglob("*") if one.is_file()},

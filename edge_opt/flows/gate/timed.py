@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from edge_opt.errors import StepFailed
 from edge_opt.flows.gate.bench import Bench
+from edge_opt.stages.alternate import Alternation
 from edge_opt.stages.gate import paired, sequence, solo
 from edge_opt.types import Basis, Decision, Finding, Step
 
@@ -13,13 +14,12 @@ from edge_opt.types import Basis, Decision, Finding, Step
 def together(bench: Bench) -> tuple[tuple[Decision, ...], tuple[Finding, ...]]:
     """Latency and p90, both artifacts in one process; nothing where they cannot share one, and a finding why."""
     limits = bench.asked.limits.of(*paired.MEASURES)
-    taken: list[paired.Alternation] = []
+    taken: list[Alternation] = []
 
     def draw(index: int) -> dict[str, float]:
         taken.append(
             paired.alternate(
                 *bench.entries,
-                None,
                 bench.device,
                 bench.run,
                 index=index,
@@ -37,7 +37,7 @@ def together(bench: Bench) -> tuple[tuple[Decision, ...], tuple[Finding, ...]]:
         if taken or bench.baseline.runtime == bench.candidate.runtime:
             raise
         return (), (_apart(bench, error),)
-    sides = tuple([one.figures_ns(which) for one in taken] for which in (0, 1))
+    sides = tuple([paired.figures_ns(one, which) for one in taken] for which in (0, 1))
     return _decided(logs, limits, (sides[0], sides[1]), "pairs"), ()
 
 

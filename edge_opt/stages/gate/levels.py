@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,14 +43,10 @@ def levels(records: Sequence[Record], measure: str) -> tuple[Level, ...]:
     logs = np.log([value(record, measure) for record in records])
     ends = [len(logs)]
     if len(logs) >= 2 * _SHORTEST:
-        try:
-            from ruptures import Pelt
-        except ImportError as error:
-            raise MissingPackage.of("ruptures", "gate", "holding against a history") from error
         # steps hardly touch the median of the differences
         noise = 1.4826 * stats.median(np.abs(np.diff(logs))) / math.sqrt(2)
         scaled = ((logs - logs[0]) / max(noise, _FINEST)).reshape(-1, 1)
-        search = Pelt(model="l1", min_size=_SHORTEST, jump=1).fit(scaled)
+        search = pelt()(model="l1", min_size=_SHORTEST, jump=1).fit(scaled)
         ends = [int(end) for end in search.predict(pen=2 + math.log(len(logs)))]
     return tuple(
         Level(
@@ -60,6 +57,15 @@ def levels(records: Sequence[Record], measure: str) -> tuple[Level, ...]:
         )
         for start, end in zip([0, *ends], ends, strict=False)
     )
+
+
+def pelt() -> Any:
+    """The class that searches. Raises MissingPackage, so that it may be called before anything is timed."""
+    try:
+        from ruptures import Pelt
+    except ImportError as error:
+        raise MissingPackage.of("ruptures", "gate", "comparing with a history") from error
+    return Pelt
 
 
 def value(record: Record, measure: str) -> float:

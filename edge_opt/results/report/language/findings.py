@@ -87,6 +87,8 @@ EO902 Mesure dans des processus séparés
 EO903 Précision non comparée
 EO904 Étalonnage fait avec un autre artefact
 EO905 Étalonnage fait avec de simples copies
+EO906 Artefacts exécutés de manières différentes
+EO907 Candidat et référence identiques
 EO920 Mesures d'une autre machine laissées de côté
 EO921 Noyau différent de celui de la dernière mesure
 EO922 Ralentissement entré dans l'historique
