@@ -129,7 +129,7 @@ def gate_calibrate(
 ) -> tuple[Calibration, tuple[Finding, ...], Path]:
     """What this runner can see of artifacts like ``baseline``, what is to be said, and the file where it is kept.
 
-    Asked again after it was stopped, it goes on: until the file is written, every process is kept in a folder beside it.
+    One that was stopped goes on: until the file is written, every process is kept in a folder beside it.
     """
     known_runtime(runtime)
     profile = targets.load(target)
@@ -185,7 +185,7 @@ def _named(limits: Mapping[str, str] | None, *kept: str) -> dict[str, bool]:
 
 
 def _refuse(what: str, given: Mapping[str, object]) -> None:
-    """Nothing; raises InputError where an option was given that ``what`` cannot be decided by: none is dropped silently."""
+    """Nothing; raises InputError where an option was given that means nothing for ``what``: a gate drops none."""
     for option, value in given.items():
         if value:
             raise InputError(f"{option} does not apply to {what}", "leave it out, or give two artifacts to compare")
