@@ -61,11 +61,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """Every decision about one candidate. ``baseline`` is None where it was held against stored measurements."""
+    """Every decision about one candidate. ``baseline`` is None where it was compared with stored measurements."""
 
     candidate: Subject | None  # None where only the stored results of other benchmarks were compared
     baseline: Subject | None
-    against: str  # what it was held against, as the user called it
+    against: str  # what it was compared with, as the user called it
     decisions: tuple[Decision, ...]
     findings: tuple[Finding, ...]
     environment: Environment | None

@@ -87,7 +87,7 @@ def test_what_cannot_be_meant_is_refused_with_its_value(
 
 
 def test_a_candidate_is_held_against_something(artifact: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match="not said what the candidate is held against"):
+    with pytest.raises(InputError, match="nothing to compare the candidate with"):
         asked.gate(artifact("new"))
 
 

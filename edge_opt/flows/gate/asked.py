@@ -55,7 +55,7 @@ def gate(
     """
     if (baseline is None) == (against is None):
         raise InputError(
-            "it is not said what the candidate is held against"
+            "there is nothing to compare the candidate with"
             if baseline is None
             else "'--baseline' is run here and now, and '--against' was measured before",
             "give one of the two: --baseline BASE, or --against HISTORY.jsonl",

@@ -1,4 +1,4 @@
-"""The history of an artifact on one machine: one line a measurement, and a candidate held against those before it."""
+"""The history of an artifact on one machine: one line a measurement, and a candidate compared with those before it."""
 
 from __future__ import annotations
 

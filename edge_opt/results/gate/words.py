@@ -44,7 +44,7 @@ def candidate(gate: Gate) -> str:
 
 
 def against(gate: Gate) -> str:
-    """What it was held against, as the user called it."""
+    """What it was compared with, as the user called it."""
     return clean(gate.baseline.name if gate.baseline else gate.against)
 
 

@@ -87,7 +87,7 @@ def rises(records: Sequence[Record], measure: str, limit: float) -> tuple[Findin
             code="EO922",
             level="warning",
             message=f"{words.NAMES[measure]} rose by {words.percent(math.expm1(after.mean - before.mean))} "
-            f"at '{records[after.start].label}' and has not come back: what follows is held against the higher level",
+            f"at '{records[after.start].label}' and has not come back: what follows is compared with the higher level",
             hint=f"look at what came in with '{records[after.start].label}', or just before it",
         )
         for before, after in kept
