@@ -24,7 +24,6 @@ _FLOATS = ("float32", "float16", "bf16", "float64")
 _INTEGERS = ("int8", "int4", "int16")
 # kinds in any runtime's spelling, lower case without underscores
 _CONVERTING = re.compile(r"^(dynamic|de|fake)?quantize(linear)?$|^reorder|^convert$|^cast$")
-_MULTIPLYING = re.compile(r"conv|fullyconnected|matmul|gemm|dense|lstm")
 
 
 def profile(entry: Entry, inputs: Path | None, device: registry.Device, threads: int) -> OperatorProfile:
@@ -97,7 +96,7 @@ def _cut(name: str) -> str:
 
 def converts(operator: Operator) -> bool:
     """Whether an operator only changes how numbers are stored."""
-    return bool(_CONVERTING.search(_kind(operator)))
+    return bool(_CONVERTING.search(operator.kind.lower().replace("_", "")))
 
 
 def _islands(profile: OperatorProfile) -> Finding | None:
@@ -107,7 +106,7 @@ def _islands(profile: OperatorProfile) -> Finding | None:
         return None
     islands = [one for one in working if one.precision in _FLOATS]
     if not _timed(profile):
-        islands = [one for one in islands if _multiplies(one)]
+        islands = [one for one in islands if one.multiplies]
     share = _share(islands)
     if not islands or (_timed(profile) and (share < WORTH_SAYING or not _telling(profile))):
         return None
@@ -150,7 +149,7 @@ def _off_delegate(profile: OperatorProfile) -> Finding | None:
     if profile.executed.get("delegate") is None:
         return None
     off = [one for one in profile.operators if one.placement != "XNNPACK"]
-    heavy = [one for one in off if _multiplies(one)]
+    heavy = [one for one in off if one.multiplies]
     if not heavy and (not off or len(off) < WORTH_SAYING * len(profile.operators)):
         return None
     count = f"{len(off)} of {len(profile.operators)} operators"
@@ -178,14 +177,6 @@ def _part(operators: Sequence[Operator], profile: OperatorProfile) -> str:
 def _telling(profile: OperatorProfile) -> bool:
     total_ns = sum(one.median_ns or 0.0 for one in profile.operators)
     return profile.inference_ns is None or total_ns <= MOST_SLOWDOWN * profile.inference_ns
-
-
-def _multiplies(operator: Operator) -> bool:
-    return bool(_MULTIPLYING.search(_kind(operator)))
-
-
-def _kind(operator: Operator) -> str:
-    return operator.kind.lower().replace("_", "")
 
 
 def _listed(operators: Sequence[Operator], profile: OperatorProfile) -> str:

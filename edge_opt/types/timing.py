@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+# kinds in any runtime's spelling, lower case without underscores; ``Convert`` and ``ConvertLike`` only convert
+_MULTIPLYING = re.compile(r"conv(?!ert)|fullyconnected|matmul|gemm|dense|lstm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +17,13 @@ class Round:
 
     load_ns: int
     samples_ns: tuple[int, ...]
-    peak_rss_bytes: int  # of the worker's process, with the artifact and its runtime loaded
-    baseline_rss_bytes: int  # of the same process before the artifact was loaded
+    peak_rss_bytes: int = 0  # of the worker's process, with the artifact and its runtime loaded; 0 where it cannot tell
+    baseline_rss_bytes: int = 0  # of the same process before the artifact was loaded; likewise
+
+    @property
+    def memory_bytes(self) -> int:
+        """What loading and running the artifact added to the process; 0 where its worker does not tell both."""
+        return max(0, self.peak_rss_bytes - self.baseline_rss_bytes) if self.baseline_rss_bytes else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +106,11 @@ class Operator:
     placement: str  # what computed it, as "XNNPACK", "LiteRT", "CPUExecutionProvider"
     median_ns: float | None = None  # None where the runtime has no profiler for it
     time_share: float | None = None  # 0..1, of the sum over all operators
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether its kind is one that multiplies matrices, which is where the time of a network goes."""
+        return bool(_MULTIPLYING.search(self.kind.lower().replace("_", "")))
 
 
 @dataclass(frozen=True, kw_only=True)

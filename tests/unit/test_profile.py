@@ -63,6 +63,18 @@ def test_a_name_is_cut_to_the_end_that_tells_it_apart() -> None:
     assert len(short["y" * 90]) == 40
 
 
+@pytest.mark.parametrize(
+    ("kinds", "multiply"),
+    [
+        ("CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED BATCH_MATMUL Convolution MatMul FusedConv QLinearConv Gemm", True),
+        ("DynamicQuantizeMatMul DynamicQuantizeLSTM", True),
+        ("Convert ConvertLike QuantizeLinear DEQUANTIZE Softmax ADD", False),
+    ],
+)
+def test_what_multiplies_is_known_by_its_kind_in_the_spelling_of_any_runtime(kinds: str, multiply: bool) -> None:
+    assert {kind: operator(kind).multiplies for kind in kinds.split()} == dict.fromkeys(kinds.split(), multiply)
+
+
 # ── what is said ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

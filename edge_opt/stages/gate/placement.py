@@ -5,24 +5,24 @@ A fallback is a defect also where its time is within the limit: it shows on the 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from edge_opt.types import Decision, Operator, OperatorProfile, Outcome
 
 _BITS = {"int4": 4, "int8": 8, "uint8": 8, "int16": 16, "float16": 16, "bf16": 16, "float32": 32, "float64": 64}
-# kinds in any runtime's spelling, lower case without underscores
-_MULTIPLYING = re.compile(r"conv|fullyconnected|matmul|gemm|dense|lstm")
-_NOT_WORKING = re.compile(r"quantize|^convert$|^convertlike$")
+_UNDELEGATED = "none"  # what a runtime says whose delegate took no operator
 _NAMED = 3
 
 
 def decide(baseline: OperatorProfile, candidate: OperatorProfile) -> Decision:
     """The decision on the executed precision and placement; the figures are numbers of operators that fell back.
 
-    Placements are compared within one runtime only: another one has other names for them.
+    Placements are compared within one runtime only: another one has other names for them. Unclear where either lists
+    no operators.
     """
+    if not (baseline.operators and candidate.operators):
+        return untold("its runtime lists no operators")
     wide = _wider(baseline, candidate)
     off = _off(baseline, candidate)
     before = {"wide": len(_wider(candidate, baseline)), "off": len(_off(candidate, baseline))}
@@ -58,18 +58,19 @@ def untold(reason: str) -> Decision:
         limit=0.0,
         basis="exact",
         evidence=0,
-        message=f"what is executed cannot be told: {reason}",
-        hint="say --placement off where this runtime never tells",
+        message=f"cannot tell what is executed: {reason}",
+        hint="give --placement off for a runtime that never says",
     )
 
 
 def _wider(baseline: OperatorProfile, candidate: OperatorProfile) -> list[Operator]:
     """Operators that multiply in wider numbers than the baseline's do, of more than it has in such."""
-    before = {one.name: _bits(one) for one in baseline.operators if _multiplies(one)}
+    before = {one.name: _BITS[one.precision] for one in _multiplying(baseline)}
+    multiplying = _multiplying(candidate)
     found: dict[str, Operator] = {}
-    for bits in sorted({_bits(one) for one in candidate.operators if _multiplies(one)}):
+    for bits in sorted({_BITS[one.precision] for one in multiplying}):
         narrower = [width for width in before.values() if width < bits]
-        wide = [one for one in candidate.operators if _multiplies(one) and _bits(one) >= bits]
+        wide = [one for one in multiplying if _BITS[one.precision] >= bits]
         if narrower and len(wide) > sum(width >= bits for width in before.values()):
             found |= {one.name: one for one in wide if before.get(one.name, 0) < bits}
     return list(found.values())
@@ -78,16 +79,19 @@ def _wider(baseline: OperatorProfile, candidate: OperatorProfile) -> list[Operat
 def _off(baseline: OperatorProfile, candidate: OperatorProfile) -> list[Operator]:
     """Operators off the baseline's delegate, though it has their like there, or they multiply.
 
-    Where it has no delegate, they are off where most of its operators are. Their like is the same kind in the same
-    precision: a delegate that does not know an int8 softmax has not lost one.
+    None where that delegate took nothing: there was nothing to lose. Where a runtime has no delegate, they are off
+    where most of the baseline's operators are. Their like is the same kind in the same precision: a delegate that does
+    not know an int8 softmax has not lost one.
     """
-    if baseline.runtime != candidate.runtime or not baseline.operators:
+    usual = baseline.executed.get("delegate", "")
+    if baseline.runtime != candidate.runtime or usual == _UNDELEGATED:
         return []
-    most = Counter(one.placement for one in baseline.operators).most_common(1)[0][0]
-    usual = baseline.executed.get("delegate", most)
+    usual = usual or Counter(one.placement for one in baseline.operators).most_common(1)[0][0]
+    multiplying = _multiplying(candidate)
     placed = {_like(one) for one in baseline.operators if one.placement == usual}
     left = Counter(_like(one) for one in baseline.operators if one.placement != usual)
-    off = [one for one in candidate.operators if one.placement != usual and (_like(one) in placed or _multiplies(one))]
+    elsewhere = [one for one in candidate.operators if one.placement != usual]
+    off = [one for one in elsewhere if _like(one) in placed or one in multiplying]
     more = {like for like, count in Counter(map(_like, off)).items() if count > left[like]}
     return [one for one in off if _like(one) in more]
 
@@ -96,13 +100,9 @@ def _like(operator: Operator) -> tuple[str, str]:
     return operator.kind, operator.precision
 
 
-def _multiplies(operator: Operator) -> bool:
-    kind = operator.kind.lower().replace("_", "")
-    return bool(_MULTIPLYING.search(kind)) and not _NOT_WORKING.search(kind) and operator.precision in _BITS
-
-
-def _bits(operator: Operator) -> int:
-    return _BITS[operator.precision]
+def _multiplying(profile: OperatorProfile) -> list[Operator]:
+    """Its operators that multiply, in numbers of a width that is known."""
+    return [one for one in profile.operators if one.multiplies and one.precision in _BITS]
 
 
 def _listed(operators: Sequence[Operator]) -> str:

@@ -32,7 +32,7 @@ class Alone:
             "latency": stats.median(self.round.samples_ns),
             "p90": stats.quantile(self.round.samples_ns, 0.9),
             "load": float(self.round.load_ns),
-            "memory": float(self.round.peak_rss_bytes - self.round.baseline_rss_bytes),
+            "memory": float(self.round.memory_bytes),
         }
 
 
@@ -64,8 +64,6 @@ def _alone(entry: Entry, device: registry.Device, threads: int, seed: int) -> Al
             "seed": seed,
         }
     )
-    if not {"peak_rss_bytes", "baseline_rss_bytes"} <= set(answer):  # no worker has to know
-        answer = {**answer, "peak_rss_bytes": 0, "baseline_rss_bytes": 0}
     found: Alone = parse_answer(Alone, {**answer, "round": answer})
     return found
 
