@@ -20,6 +20,7 @@ from edge_opt.flows.gate import calibrate, runner
 from edge_opt.flows.gate.limits import Limits, limits_of
 from edge_opt.flows.given import temporary
 from edge_opt.stages.gate import fingerprints, power
+from edge_opt.store import Run
 from edge_opt.types import Calibration, Finding, Interval, Step, Subject
 from tests import samples_gate
 from tests.fakes import FakeArtifact, FakeDevice, FakeExecutor
@@ -47,14 +48,29 @@ def a_subject(path: Path, **changes: Any) -> Subject:
     return samples_gate.a_subject(str(path), path=path, **changes)
 
 
+class Slow(FakeDevice):
+    """A device where a process with two artifacts takes seven seconds by a clock of its own."""
+
+    seconds = 0.0
+
+    def run(self, job: Any) -> dict[str, Any]:
+        self.seconds += 7.0 if job["mode"] == "pair" else 0.0
+        return super().run(job)
+
+
 def calibrated(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, exporter: Any = None, device: FakeDevice | None = None, **asked: Any
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exporter: Any = None,
+    device: FakeDevice | None = None,
+    kept: Path | None = None,
+    **asked: Any,
 ) -> tuple[Calibration, tuple[Finding, ...]]:
     real = registry.load
     fake = exporter or Copier()
     monkeypatch.setattr(registry, "load", lambda kind, name: fake if kind == "exporters" else real(kind, name))
     path = FakeArtifact(noise=asked.pop("noise", 0.001)).write(folder / "base.tflite")
-    with temporary() as run:
+    with Run.start(kept, {}, resume=True) if kept else temporary() as run:
         return calibrate.calibrate(
             a_subject(path),
             **{"limit": LIMIT, "runs": 6, "budget_s": 60.0, "seed": 0, "watch": lambda _: None, **asked},
@@ -109,6 +125,30 @@ def test_a_noisy_runner_keeps_less_than_a_quiet_one(tmp_path: Path, monkeypatch:
     assert noisy.detects_95 is None or noisy.detects_95 > (quiet.detects_95 or 0)
 
 
+def test_where_a_few_processes_fit_into_the_budget_no_more_are_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow()
+    short, _ = calibrated(tmp_path, monkeypatch, device=slow, clock=lambda: slow.seconds, noise=0.05)
+    long, _ = calibrated(tmp_path, monkeypatch, noise=0.05)
+    assert (short.most, short.budget_s, long.most) == (9, 60.0, 24)
+    assert max(map(len, (*short.identical, *short.rebuilt))) == 9
+    assert max(map(len, (*long.identical, *long.rebuilt))) > 9
+    assert short.keeps is not None
+    assert long.keeps is not None
+    assert short.keeps > long.keeps
+
+
+def test_a_calibration_that_goes_on_knows_how_long_its_processes_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, slow, fresh = {"kept": tmp_path / "kept", "noise": 0.05}, Slow(), FakeDevice()
+    first, _ = calibrated(tmp_path, monkeypatch, device=slow, clock=lambda: slow.seconds, **asked)
+    again, _ = calibrated(tmp_path, monkeypatch, device=fresh, clock=lambda: 0.0, **asked)
+    assert replace(again, taken="") == replace(first, taken="")
+    assert not pairs_of(fresh)
+
+
 @pytest.fixture
 def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, FakeDevice]:
     """A baseline to calibrate with, as the command does, and the device that is asked."""
@@ -141,18 +181,33 @@ def test_a_calibration_that_was_stopped_goes_on_and_finds_what_it_would_have_fou
     device.jobs.clear()
     with pytest.raises(KeyboardInterrupt):
         words.gate_calibrate(baseline, runs=6, watch=stopped_at(4))
-    assert (baseline.parent / "base.tflite.gate.json.partial").is_dir()
+    assert (baseline.parent / "base.tflite.gate.json.unfinished").is_dir()
     found, _, _ = words.gate_calibrate(baseline, runs=6)
     assert sorted(pairs_of(device)) == sorted(all_pairs)  # nothing was measured twice
     assert replace(found, taken="") == replace(whole, taken="")
     assert sorted(one.name for one in baseline.parent.iterdir()) == ["base.tflite", "base.tflite.gate.json"]
 
 
+def test_what_was_measured_of_copies_alone_is_of_copies_also_where_it_goes_on_with_both(
+    asking: tuple[Path, FakeDevice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline, _ = asking
+    whole, _, place = words.gate_calibrate(baseline, runs=6)
+    place.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Copier, "rewritten", Wordless.rewritten)
+        with pytest.raises(KeyboardInterrupt):
+            words.gate_calibrate(baseline, runs=6, watch=stopped_at(3))
+    found, said, _ = words.gate_calibrate(baseline, runs=6)
+    assert not said
+    assert replace(found, taken="") == replace(whole, taken="")
+
+
 def test_what_was_kept_of_another_artifact_or_is_damaged_is_measured_anew(asking: tuple[Path, FakeDevice]) -> None:
     baseline, device = asking
     for spoil in (
         lambda: FakeArtifact(noise=0.001, latency_ns=70_000).write(baseline),
-        lambda: (baseline.parent / "base.tflite.gate.json.partial" / "jobs.jsonl").write_text("no journal\n"),
+        lambda: (baseline.parent / "base.tflite.gate.json.unfinished" / "jobs.jsonl").write_text("no journal\n"),
     ):
         with pytest.raises(KeyboardInterrupt):
             words.gate_calibrate(baseline, runs=4, watch=stopped_at(2))
@@ -191,6 +246,8 @@ def a_calibration(**changes: Any) -> Calibration:
         fingerprint=fingerprints.fingerprint(subject, HERE),
         sha256=subject.sha256,
         limit=LIMIT,
+        budget_s=60.0,
+        most=24,
         identical=((0.001, -0.002, 0.0, 0.001),),
         rebuilt=((0.002, -0.001, 0.001, 0.0), (0.0, 0.001, 0.0, -0.001)),
         false_alarms=0,
@@ -320,6 +377,10 @@ def _without(name: str) -> Callable[[dict[str, Any]], Any]:
         lambda content: {**content, "schema_version": None},
         _without("keeps"),
         _without("fingerprint"),
+        _without("budget_s"),
+        _without("most"),
+        lambda content: {**content, "budget_s": "60s"},
+        lambda content: {**content, "most": None},
         lambda content: {**content, "fingerprint": 3},
         lambda content: {**content, "identical": 3},
         lambda content: {**content, "identical": [3]},
@@ -350,8 +411,15 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_calibration_is_told_to_people_in_full(tmp_path: Path) -> None:
     said = runner.text(a_calibration())
-    for words in ("2x Example 7000", "threads 1", "3: 1 with a copy, 2 with the network written anew", "0 of 3"):
-        assert words in said
+    kinds = "3: 1 with a copy, 2 with one file in which the network was written anew"
+    for part in ("2x Example 7000", "threads 1", kinds, "0 of 3"):
+        assert part in said
     assert "a slow-down of 2.4% in 80% of cases, no slow-down in 95%" in said
     assert "smallest limit it keeps  1.5%" in said
     assert runner.text(a_calibration(keeps=None)).splitlines()[-1].endswith("none")
+    assert "3: 3 with a copy;" in runner.text(a_calibration(identical=((0.0,) * 4,) * 3, rebuilt=()))
+
+
+def test_that_a_few_processes_fit_into_the_budget_is_told_where_it_is_so() -> None:
+    assert "processes that fit       9 of 24 in 60 s" in runner.text(a_calibration(most=9))
+    assert "processes that fit" not in runner.text(a_calibration())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
-from edge_opt.stages.gate.sequence import LOOKS, MOST, judge, outcome, replayed, until_clear
+from edge_opt.stages.gate.sequence import LOOKS, MOST, fitting, judge, outcome, replayed, until_clear
 from edge_opt.types import Interval
 
 LIMIT = 0.02
@@ -119,6 +119,44 @@ def test_replayed_decisions_are_those_of_the_gate(middle: float) -> None:
         logs = until_clear(lambda index, row=row: {"latency": row[index]}, {"latency": LIMIT}, budget_s=1e6)
         said.append(judge(logs["latency"], LIMIT).outcome)
     assert replayed(rows, LIMIT).tolist() == said
+
+
+def within(row: Sequence[float], process_s: float, budget_s: float) -> tuple[float, ...]:
+    """What a gate takes of ``row`` where each process takes so long."""
+    done = 0
+
+    def draw(index: int) -> dict[str, float]:
+        nonlocal done
+        done += 1
+        return {"latency": row[index]}
+
+    clock = lambda: done * process_s  # noqa: E731
+    return until_clear(draw, {"latency": LIMIT}, budget_s=budget_s, clock=clock)["latency"]
+
+
+@pytest.mark.parametrize("most", [4, 5, 9, 12, 19, 24])
+def test_replayed_decisions_are_those_of_a_gate_whose_budget_ends(most: int) -> None:
+    rows = np.random.default_rng(most).normal(0.01, 0.01, size=(200, MOST))
+    said = [judge(within(row, 1.0, most - 1.0), LIMIT).outcome for row in rows]
+    assert replayed(rows[:, :most], LIMIT).tolist() == said
+    assert len(set(said)) > 1
+
+
+@pytest.mark.parametrize(
+    ("process_s", "budget_s", "most"),
+    [
+        (7.0, 60.0, 9),
+        (0.6, 60.0, 24),
+        (0.0, 60.0, 24),
+        (15.0, 60.0, 5),
+        (15.1, 60.0, 4),
+        (3.0, 60.0, 21),
+        (99.0, 1.0, 4),
+    ],
+)
+def test_as_many_processes_fit_as_a_gate_takes(process_s: float, budget_s: float, most: int) -> None:
+    undecided = np.tile([0.3, -0.3], MOST // 2)
+    assert fitting(process_s, budget_s) == len(within(undecided.tolist(), process_s, budget_s)) == most
 
 
 @pytest.mark.parametrize("spread", [0.005, 0.02, 0.1])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from edge_opt import registry
+from edge_opt import registry, stats
 from edge_opt.errors import EdgeOptError
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.subject import entry
@@ -35,25 +37,34 @@ def calibrate(
     device: registry.Device,
     executor: registry.Executor,
     watch: Watch,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Calibration, tuple[Finding, ...]]:
     """What ``runs`` decisions on equals say, half with a copy of the file and half with the network written anew.
 
-    ``run`` keeps every process as it ends. A format that cannot be written anew is compared with copies alone, and that
-    is a finding.
+    ``run`` keeps every process as it ends, and how long it took. A format that cannot be written anew is compared with
+    copies alone, and that is a finding.
     """
     equals, said = _equals(subject, run, executor)
     taken: dict[str, list[tuple[float, ...]]] = {one.kind: [] for one in equals}
+    seconds: list[float] = []
     for index in range(runs):
         one = equals[index % len(equals)]
         watch(Step(stage="calibrate", what=f"against a {one.kind}", done=index, total=runs))
-        taken[one.kind].append(_compared(subject, one, index, limit, budget_s, seed, run, device))
+        # even for a copy, odd for the rebuilt network, also where it goes on with a kind that it could not begin with
+        place = 2 * (index // len(equals)) + index % len(equals)
+        logs, took = _compared(subject, one, place, limit, budget_s, seed, run, device, clock)
+        taken[one.kind].append(logs)
+        seconds += took
     identical, rebuilt = (tuple(taken.get(kind, ())) for kind in ("copy", "rebuilt network"))
-    found = power.sight(identical, rebuilt, limit, seed)
+    most = sequence.fitting(stats.median(seconds), budget_s)
+    found = power.sight(identical, rebuilt, limit, seed, most)
     return (
         Calibration(
             fingerprint=fingerprints.fingerprint(subject, runner.environment_of(device)),
             sha256=subject.sha256,
             limit=limit,
+            budget_s=budget_s,
+            most=most,
             identical=identical,
             rebuilt=rebuilt,
             false_alarms=found.false_alarms,
@@ -98,19 +109,32 @@ def _equals(subject: Subject, run: Run, executor: registry.Executor) -> tuple[tu
 def _compared(
     subject: Subject,
     equal: Equal,
-    index: int,
+    place: int,
     limit: float,
     budget_s: float,
     seed: int,
     run: Run,
     device: registry.Device,
-) -> tuple[float, ...]:
-    """The logarithms of one decision's ratios."""
+    clock: Callable[[], float],
+) -> tuple[tuple[float, ...], list[float]]:
+    """The logarithms of one decision's ratios, and the seconds that each of its processes took."""
+    seconds: list[float] = []
 
     def draw(process: int) -> dict[str, float]:
-        both = (entry(subject), equal.entry)
-        place = index * sequence.MOST + process
-        taken = paired.alternate(*both, None, device, run, index=place, threads=subject.threads, seed=seed)
-        return {"latency": paired.log_ratios(taken)["latency"]}
+        both, index = (entry(subject), equal.entry), place * sequence.MOST + process
 
-    return sequence.until_clear(draw, {"latency": limit}, budget_s=budget_s)["latency"]
+        def log_ratio() -> float:
+            taken = paired.alternate(*both, device, run, index=index, threads=subject.threads, seed=seed)
+            return paired.log_ratios(taken)["latency"]
+
+        def timed() -> float:
+            began = clock()
+            log_ratio()
+            return clock() - began
+
+        seconds.append(run.once(f"seconds of alternation {index}", float, timed))
+        return {"latency": log_ratio()}  # the run has it by now
+
+    # by the seconds that are kept, so that a calibration that goes on ends its decisions where it would have ended them
+    logs = sequence.until_clear(draw, {"latency": limit}, budget_s=budget_s, clock=lambda: sum(seconds))
+    return logs["latency"], seconds

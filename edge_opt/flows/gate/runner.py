@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError
 from edge_opt.flows.gate.limits import Limits
-from edge_opt.stages.gate import fingerprints
+from edge_opt.stages.gate import fingerprints, sequence, words
 from edge_opt.store import dump, parse, parse_answer, read_json
 from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Fingerprint, Interval, Subject
 
@@ -51,8 +51,8 @@ def _check(found: Calibration) -> None:
     """Nothing; raises TypeError where a number, a text or the machine is something else: JSON holds anything."""
     told = [one for one in (found.keeps, found.detects_80, found.detects_95) if one is not None]
     wanted: tuple[tuple[type, tuple[object, ...]], ...] = (
-        (float, (found.limit, *told)),
-        (int, (found.false_alarms, found.unclear)),
+        (float, (found.limit, found.budget_s, *told)),
+        (int, (found.most, found.false_alarms, found.unclear)),
         (str, (found.sha256, found.taken)),
         (Fingerprint, (found.fingerprint,)),
         (Interval, (found.rate,)),
@@ -76,7 +76,7 @@ def check(baseline: Subject, given: Path | None, limits: Limits, environment: En
         raise RunError(f"the calibration '{path}' was not made here: {apart}", _AGAIN)
     limit = limits.shares.get("latency")
     if limit is not None and (found.keeps is None or limit < found.keeps):
-        raise InputError(f"--latency {_percent(limit)} is below what this runner can see", _keeps(found))
+        raise InputError(f"--latency {words.allowed(limit)} is below what this runner can see", _keeps(found))
     if found.sha256 == baseline.sha256:
         return ()
     return (
@@ -92,11 +92,7 @@ def check(baseline: Subject, given: Path | None, limits: Limits, environment: En
 def _keeps(found: Calibration) -> str:
     if found.keeps is None:
         return "equals could not be told from slow-downs at any limit: find a quieter runner, and calibrate there"
-    return f"the smallest limit that it can keep is {_percent(found.keeps)}, as its calibration says"
-
-
-def _percent(share: float) -> str:
-    return f"{units.format_number(100 * share)}%"
+    return f"the smallest limit that it can keep is {words.allowed(found.keeps)}, as its calibration says"
 
 
 def text(calibration: Calibration) -> str:
@@ -106,22 +102,33 @@ def text(calibration: Calibration) -> str:
     alarms = f"{calibration.false_alarms} of {runs}, {units.format_percent(rate.estimate, digits=1)} "
     alarms += f"({units.format_confidence(rate.confidence)} interval {units.format_percent(rate.low, digits=1)} … "
     alarms += f"{units.format_percent(rate.high, digits=1)})"
-    kinds = f"{len(calibration.identical)} with a copy, {len(calibration.rebuilt)} with the network written anew"
     lines = {
         "runner": f"{calibration.fingerprint.cores}x {calibration.fingerprint.cpu}",
         "runtime": f"{calibration.fingerprint.runtime_version}, threads {calibration.fingerprint.threads}",
-        "equals compared": f"{runs}: {kinds}; at a limit of {_percent(calibration.limit)}",
+        "equals compared": f"{runs}: {_kinds(calibration)}; at a limit of {words.allowed(calibration.limit)}",
+        **({"processes that fit": _fitting(calibration)} if calibration.most < sequence.MOST else {}),
         "false alarms": alarms,
         "cannot tell": f"{calibration.unclear} of {runs}",
         "detects": f"{_seen(calibration.detects_80)} in 80% of cases, {_seen(calibration.detects_95)} in 95%",
-        "smallest limit it keeps": "none" if calibration.keeps is None else _percent(calibration.keeps),
+        "smallest limit it keeps": "none" if calibration.keeps is None else words.allowed(calibration.keeps),
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {line}" for name, line in lines.items()) + "\n"
 
 
+def _kinds(calibration: Calibration) -> str:
+    copies, rebuilt = len(calibration.identical), len(calibration.rebuilt)
+    # one file: its decisions share whatever that build happened to be, and say less than as many builds would
+    anew = f", {rebuilt} with one file in which the network was written anew" if rebuilt else ""
+    return f"{copies} with a copy{anew}"
+
+
+def _fitting(calibration: Calibration) -> str:
+    return f"{calibration.most} of {sequence.MOST} in {units.format_number(calibration.budget_s)} s"
+
+
 def _seen(slow_down: float | None) -> str:
-    return "no slow-down" if slow_down is None else f"a slow-down of {_percent(slow_down)}"
+    return "no slow-down" if slow_down is None else f"a slow-down of {words.allowed(slow_down)}"
 
 
 def written(calibration: Calibration) -> str:

@@ -38,16 +38,21 @@ class Sight:
 
 
 def sight(
-    identical: Sequence[Sequence[float]], rebuilt: Sequence[Sequence[float]], limit: float, seed: int = 0
+    identical: Sequence[Sequence[float]],
+    rebuilt: Sequence[Sequence[float]],
+    limit: float,
+    seed: int = 0,
+    most: int = MOST,
 ) -> Sight:
     """What the runs of equals say: each is the logarithms of one decision's ratios, as they were measured.
 
-    A decision that equals differ, in either direction, is a false alarm. Raises ValueError where there are none.
+    ``most`` processes fit into the budget of a decision. That equals differ, in either direction, is a false alarm.
+    Raises ValueError where there are no runs.
     """
     runs = [*identical, *rebuilt]
     outcomes = [judge(one, limit).outcome for one in runs]
     alarms = sum(one in ("regressed", "improved") for one in outcomes)
-    drawn = draws(identical, rebuilt, seed)
+    drawn = draws(identical, rebuilt, seed, most)
     return Sight(
         false_alarms=alarms,
         unclear=sum(one == "unclear" for one in outcomes),
@@ -58,8 +63,10 @@ def sight(
     )
 
 
-def draws(identical: Sequence[Sequence[float]], rebuilt: Sequence[Sequence[float]], seed: int) -> _Floats:
-    """Sequences of the full length, ``(n, 24)``, half of them from each kind, drawn from all processes of that kind.
+def draws(
+    identical: Sequence[Sequence[float]], rebuilt: Sequence[Sequence[float]], seed: int, most: int = MOST
+) -> _Floats:
+    """Sequences of ``most`` processes, ``(n, most)``, half of them from each kind, drawn from all of that kind.
 
     Which of two identical files is called the candidate is chance, so their ratios count in both directions.
     """
@@ -69,7 +76,7 @@ def draws(identical: Sequence[Sequence[float]], rebuilt: Sequence[Sequence[float
     pools = [pool for pool in (np.concatenate([same, -same]), other) if pool.size]
     if not pools:
         raise ValueError("nothing can be said of a runner that ran nothing")
-    return np.concatenate([rng.choice(pool, size=(_REPLAYS // len(pools), MOST)) for pool in pools])
+    return np.concatenate([rng.choice(pool, size=(_REPLAYS // len(pools), most)) for pool in pools])
 
 
 def shares(drawn: _Floats, limit: float, slow_down: float = 0.0) -> dict[str, float]:

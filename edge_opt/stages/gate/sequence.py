@@ -64,12 +64,17 @@ def next_look(done: int) -> int:
     return next((look for look in LOOKS if look > done), MOST)
 
 
+def fitting(process_s: float, budget_s: float) -> int:
+    """How many processes :func:`until_clear` draws at most, where each takes ``process_s``."""
+    return next((count for count in range(LOOKS[0], MOST) if count * process_s > budget_s), MOST)
+
+
 def judge(logs: Sequence[float], limit: float) -> Look:
     """What a sequence that :func:`until_clear` ended says, by the interval at its last look.
 
     Raises ValueError for fewer than two processes.
     """
-    looks = (*(look for look in LOOKS if look < len(logs)), min(len(logs), MOST))
+    looks = _looks(len(logs))
     critical = sequential.boundary([look / MOST for look in looks])[-1]
     found = sequential.repeated_interval(logs[: looks[-1]], critical)
     # an exponent beyond any real ratio would be an overflow, and the interval is as good as endless
@@ -88,11 +93,15 @@ def outcome(change: Interval, limit: float) -> Outcome:
 
 
 def replayed(logs: NDArray[np.float64], limit: float) -> NDArray[np.str_]:
-    """The outcome of each row of ``logs`` ``(n, 24)``, had the looks come as the rows go on."""
+    """The outcome of each row of ``logs`` ``(n, most)``, had the looks come as the rows go on, the last at their end.
+
+    So :func:`judge` says of what :func:`until_clear` takes, where ``most`` processes fit into its budget.
+    """
     found = np.full(len(logs), "unclear", dtype="<U9")
-    critical = sequential.boundary([look / MOST for look in LOOKS])
+    looks = _looks(logs.shape[1])
+    critical = sequential.boundary([look / MOST for look in looks])
     upper, lower = math.log1p(limit), -math.log1p(limit)
-    for look, bound in zip(LOOKS, critical, strict=True):
+    for look, bound in zip(looks, critical, strict=True):
         seen = logs[:, :look]
         mean = seen.mean(axis=1)
         t = sequential.student_quantile(sequential.tail(bound), look - 1)
@@ -102,3 +111,8 @@ def replayed(logs: NDArray[np.float64], limit: float) -> NDArray[np.str_]:
         found[open_ & (mean + half <= upper)] = "ok"
         found[open_ & (mean + half < lower)] = "improved"
     return found
+
+
+def _looks(processes: int) -> tuple[int, ...]:
+    """After how many processes it is looked at where there are so many at most: the last look is at the end."""
+    return (*(look for look in LOOKS if look < processes), min(processes, MOST))
