@@ -12,8 +12,8 @@ import pytest
 from edge_opt.errors import StepFailed
 from edge_opt.flows.given import temporary
 from edge_opt.stages import guard
-from edge_opt.stages.gate import accuracy, exact, paired, placement, power, solo
-from edge_opt.stages.gate.paired import Alternation, Block
+from edge_opt.stages.alternate import Alternation, Block
+from edge_opt.stages.gate import accuracy, exact, paired, placement, power, solo, words
 from edge_opt.types import Entry, Operator, OperatorProfile
 from tests.fakes import FakeArtifact, FakeDevice
 from tests.samples import an_accuracy, an_environment
@@ -47,7 +47,7 @@ def test_a_process_gives_the_median_ratio_of_its_pairs_of_blocks_in_whatever_ord
 def test_the_90th_percentile_is_of_all_samples_of_a_process() -> None:
     taken = an_alternation((1, tuple(range(100, 201, 10))), (0, (100,) * 11))
     assert paired.log_ratios(taken)["p90"] == pytest.approx(math.log(np.percentile(range(100, 201, 10), 90) / 100))
-    assert taken.figures_ns(1)["latency"] == 150
+    assert paired.figures_ns(taken, 1)["latency"] == 150
 
 
 def test_blocks_of_one_artifact_only_are_no_pair() -> None:
@@ -63,13 +63,13 @@ def test_a_worker_that_ran_one_of_the_two_only_is_told_so(tmp_path: Path) -> Non
 
     both = two(tmp_path, FakeArtifact(), FakeArtifact())
     with temporary() as run, pytest.raises(StepFailed, match="blocks of both artifacts"):
-        paired.alternate(*both, None, OneSided(), run, index=0, threads=1, seed=0)
+        paired.alternate(*both, OneSided(), run, index=0, threads=1, seed=0)
 
 
 def test_a_process_that_is_kept_is_not_run_again_and_the_next_one_has_another_seed(tmp_path: Path) -> None:
     device, both = FakeDevice(), two(tmp_path, FakeArtifact(), FakeArtifact())
     with temporary() as run:
-        kept = [paired.alternate(*both, None, device, run, index=i, threads=2, seed=3) for i in (0, 0, 1)]
+        kept = [paired.alternate(*both, device, run, index=i, threads=2, seed=3) for i in (0, 0, 1)]
     assert kept[0] == kept[1] != kept[2]
     assert len({job["seed"] for job in device.jobs}) == len(device.jobs) == 2
     assert {(job["mode"], job["threads"]) for job in device.jobs} == {("pair", 2)}
@@ -80,6 +80,24 @@ def test_a_decision_shows_the_medians_of_what_was_measured_and_says_why_it_is_no
     found = paired.decide("latency", [0.1, 0.101, 0.099, 0.1], 0.02, figures, "pairs")
     assert (found.outcome, found.baseline, found.candidate, found.evidence) == ("regressed", 100.0, 110.5, 4)
     assert "more than the 2% allowed" in found.message
+
+
+@pytest.mark.parametrize(
+    ("measure", "basis", "said"),
+    [
+        ("latency", "pairs", "'edge-opt gate calibrate' finds it"),
+        ("latency", "rounds", "--latency"),
+        ("p90", "pairs", "--p90"),
+        ("load", "rounds", "--load"),
+        ("memory", "rounds", "--memory"),
+    ],
+)
+def test_a_calibration_is_advised_only_for_what_it_measures(measure: str, basis: Any, said: str) -> None:
+    figures = [{measure: 100.0}] * 4, [{measure: 110.0}] * 4
+    found = paired.decide(measure, [0.3, -0.3, 0.25, -0.2], 0.02, figures, basis)
+    assert found.outcome == "unclear"
+    assert said in found.hint
+    assert ("calibrate" in found.hint) == ((measure, basis) == ("latency", "pairs"))
 
 
 # ── solo ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,10 +123,11 @@ def test_the_order_of_a_round_is_drawn(tmp_path: Path) -> None:
     assert {job["artifacts"][0]["path"] for job in device.jobs[::2]} == {str(one.path) for one in both}
 
 
-def test_a_worker_that_does_not_tell_its_memory_is_no_reason_to_guess(tmp_path: Path) -> None:
+@pytest.mark.parametrize("untold", ["rss_bytes", "baseline_rss_bytes", "peak_rss_bytes"])
+def test_a_worker_that_does_not_tell_its_memory_is_no_reason_to_guess(tmp_path: Path, untold: str) -> None:
     class Silent(FakeDevice):
         def run(self, job: Any) -> dict[str, Any]:
-            return {name: one for name, one in super().run(job).items() if not name.endswith("_rss_bytes")}
+            return {name: one for name, one in super().run(job).items() if not name.endswith(untold)}
 
     with temporary() as run:
         taken = solo.take_turns(
@@ -142,6 +161,33 @@ def test_a_size_is_decided_exactly(after: int, limit: float, said: str) -> None:
     assert found.change.low == found.change.high == pytest.approx(after / 1000 - 1)
 
 
+def test_sizes_that_read_alike_are_told_to_the_byte() -> None:
+    found = exact.decide("size", 3_712_344, 3_712_345, 0.0)
+    assert found.message == (
+        "the size went from 3,712,344 bytes to 3,712,345 bytes, +under 0.01%, more than the 0% allowed"
+    )
+    grown = exact.decide("compressed", 524_288, 534_774, 0.005)
+    assert grown.message == (
+        "the size after gzip went from 512.00 KiB to 522.24 KiB, +2.00%, more than the 0.5% allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (0.0, "0.00%"),
+        (0.00004, "+under 0.01%"),
+        (-0.00004, "-under 0.01%"),
+        (0.00006, "+0.01%"),
+        (0.0512, "+5.12%"),
+        (-0.5, "-50.00%"),
+        (1.5, "+150.00%"),
+    ],
+)
+def test_a_change_has_its_sign_and_two_digits_and_is_never_said_to_be_none(change: float, said: str) -> None:
+    assert words.percent(change) == said
+
+
 def test_a_baseline_without_a_size_is_none() -> None:
     with pytest.raises(ValueError, match="0 bytes"):
         exact.decide("size", 0, 10, 0.02)
@@ -170,6 +216,15 @@ def test_an_unclear_verdict_brings_what_would_decide_it() -> None:
     assert found.hint
 
 
+def test_a_drop_that_no_number_of_samples_decides_names_the_option_of_the_gate() -> None:
+    pair = an_accuracy(180), an_accuracy(178)
+    verdict = guard.judge(*pair, pair[0].value - pair[1].value)
+    assert (verdict.status, verdict.samples_to_decide) == ("unclear", None)
+    hint = accuracy.decide(*pair, verdict).hint
+    assert "--accuracy" in hint
+    assert "--max-drop" not in hint
+
+
 def test_without_labels_it_is_agreement() -> None:
     pair = [an_accuracy(190, metric="agreement") for _ in range(2)]
     assert accuracy.decide(*pair, guard.judge(*pair, 0.5)).measure == "agreement"
@@ -178,14 +233,16 @@ def test_without_labels_it_is_agreement() -> None:
 # ── placement ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def a_profile(*operators: tuple[str, str, str, str], runtime: str = "litert") -> OperatorProfile:
+def a_profile(
+    *operators: tuple[str, str, str, str], runtime: str = "litert", delegate: str = "XNNPACK"
+) -> OperatorProfile:
     """``operators`` are name, kind, precision, placement."""
     return OperatorProfile(
         runtime=runtime,
         runtime_version=f"{runtime} 1.0",
         options={},
         threads=1,
-        executed={"delegate": "XNNPACK"},
+        executed={"delegate": delegate},
         operators=tuple(Operator(name=a, kind=b, precision=c, placement=d) for a, b, c, d in operators),
     )
 
@@ -236,6 +293,44 @@ def test_narrower_numbers_and_a_delegate_that_takes_more_are_improvements() -> N
 
 def _operators(profile: OperatorProfile) -> list[tuple[str, str, str, str]]:
     return [(one.name, one.kind, one.precision, one.placement) for one in profile.operators]
+
+
+def undelegated(precision: str, *more: tuple[str, str, str, str]) -> OperatorProfile:
+    """INT8, of which the delegate took nothing, in other numbers."""
+    operators = [(name, kind, precision, "LiteRT") for name, kind, _, _ in _operators(INT8)]
+    return a_profile(*operators, *more, delegate="none")
+
+
+@pytest.mark.parametrize("precision", ["int16", "int8"])
+def test_a_delegate_that_takes_what_it_never_took_is_an_improvement_and_its_loss_is_none(precision: str) -> None:
+    gained = placement.decide(undelegated(precision), INT8)
+    assert (gained.outcome, gained.candidate) == ("improved", 0.0)
+    lost = placement.decide(INT8, undelegated(precision))
+    assert lost.outcome == "regressed"
+    assert "left to LiteRT" in lost.message
+
+
+def test_one_more_layer_has_not_fallen_where_the_delegate_takes_neither() -> None:
+    more = undelegated("int16", ("more", "CONV_2D", "int16", "LiteRT"))
+    for both in ((undelegated("int16"), more), (more, undelegated("int16"))):
+        assert placement.decide(*both).outcome == "ok"
+
+
+@pytest.mark.parametrize("both", [(INT8, a_profile()), (a_profile(), INT8), (a_profile(), a_profile())])
+def test_a_runtime_that_lists_no_operators_has_not_shown_that_they_are_the_same(
+    both: tuple[OperatorProfile, OperatorProfile],
+) -> None:
+    found = placement.decide(*both)
+    assert (found.outcome, found.evidence) == ("unclear", 0)
+    assert "lists no operators" in found.message
+    assert "--placement off" in found.hint
+
+
+def test_a_multiplication_that_quantizes_its_input_first_may_fall_back_like_any_other() -> None:
+    before = a_profile(("a", "DynamicQuantizeMatMul", "int8", "CPU"), ("b", "Conv", "int8", "CPU"), delegate="")
+    now = a_profile(("a", "MatMul", "float32", "CPU"), ("b", "Conv", "int8", "CPU"), delegate="")
+    assert placement.decide(before, now).outcome == "regressed"
+    assert placement.decide(now, before).outcome == "improved"
 
 
 def test_an_int8_softmax_that_no_delegate_ever_took_has_not_fallen() -> None:
@@ -297,6 +392,19 @@ def test_a_noisy_runner_keeps_a_larger_limit_or_none() -> None:
 def test_equals_that_differ_are_counted_as_false_alarms() -> None:
     found = power.sight([[0.1, 0.1001, 0.0999, 0.1]], [[0.0, 0.0001, -0.0001, 0.0]], 0.02)
     assert (found.false_alarms, found.unclear, found.rate.estimate) == (1, 0, 0.5)
+
+
+def test_a_budget_for_a_few_processes_keeps_less_and_sees_less() -> None:
+    rng = np.random.default_rng(1)
+    copies, rebuilt = rng.normal(0, 0.015, (2, 10, 24)).tolist()
+    few, all_ = (power.sight(copies, rebuilt, 0.02, most=most) for most in (6, 24))
+    assert few.keeps is not None
+    assert all_.keeps is not None
+    assert few.keeps > all_.keeps
+    assert few.detects_95 is not None
+    assert all_.detects_95 is not None
+    assert few.detects_95 > all_.detects_95
+    assert (few.false_alarms, few.unclear) == (all_.false_alarms, all_.unclear)  # these were measured
 
 
 def test_identical_files_count_in_both_directions() -> None:

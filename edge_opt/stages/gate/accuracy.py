@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from edge_opt.types import Accuracy, Decision, Outcome, Verdict
 
+_TOO_NEAR = "the drop is too near the limit for any number of samples: give another --accuracy"
+
 
 def decide(baseline: Accuracy, candidate: Accuracy, verdict: Verdict) -> Decision:
     """The decision on accuracy, or without labels on agreement; ``change`` is the drop in 0..1."""
@@ -11,6 +13,9 @@ def decide(baseline: Accuracy, candidate: Accuracy, verdict: Verdict) -> Decisio
     if verdict.drop.high < -verdict.limit:
         found = "improved"
     said = next(iter(verdict.findings), None)
+    hint = said.hint if said else ""
+    if found == "unclear" and not verdict.samples_to_decide:  # the guard's hint names an option of 'optimize'
+        hint = _TOO_NEAR
     return Decision(
         measure="accuracy" if baseline.metric == "top1" else "agreement",
         outcome=found,
@@ -22,5 +27,5 @@ def decide(baseline: Accuracy, candidate: Accuracy, verdict: Verdict) -> Decisio
         basis="samples",
         evidence=verdict.samples,
         message=said.message if said else "",
-        hint=said.hint if said else "",
+        hint=hint,
     )

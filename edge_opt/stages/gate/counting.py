@@ -96,13 +96,13 @@ def _explained(
     if found == "ok":
         return "", ""
     if found == "unclear":
-        between = f"{_percent(change.low)} … {_percent(change.high)}"
         return (
-            f"inferences differ by {between} in instructions, on both sides of the {words.allowed(limit)} allowed",
+            f"inferences differ by {words.between(change)} in instructions, on both sides of the "
+            f"{words.allowed(limit)} allowed",
             "its runtime does not do the same at every inference: allow more, or decide by the latency",
         )
     counts = f"{units.format_count(before)} to {units.format_count(after)}"
-    message = f"an inference went from {counts} instructions, {_percent(change.estimate)}, on {processor}"
+    message = f"an inference went from {counts} instructions, {words.percent(change.estimate)}, on {processor}"
     if found == "improved":
         return message, "make this the new baseline, so that the gain is kept"
     hint = "let the clock confirm it: with AVX-512 or VNNI, the real processor may run other kernels"
@@ -111,7 +111,7 @@ def _explained(
 
 def _said(decision: Decision) -> str:
     """``regressed (+1.05%)``."""
-    return decision.outcome + (f" ({_percent(decision.change.estimate)})" if decision.change else "")
+    return decision.outcome + (f" ({words.percent(decision.change.estimate)})" if decision.change else "")
 
 
 def _reason(clock: Outcome, counted: Outcome) -> str:
@@ -122,8 +122,3 @@ def _reason(clock: Outcome, counted: Outcome) -> str:
         return "the same work takes another time: look at memory, alignment and which kernels the real processor takes"
     said = "fewer instructions are slower here" if clock == "regressed" else "more instructions are faster here"
     return f"{said}: trust the clock, since other kernels may run on the real processor"
-
-
-def _percent(change: float) -> str:
-    """A change with its sign and two digits, since limits of counts are small: ``+0.52%``."""
-    return f"{'+' if change > 0 else ''}{units.format_percent(change)}"

@@ -19,8 +19,8 @@ def decide(measure: str, baseline_bytes: int, candidate_bytes: int, limit: float
     found = outcome(exactly, limit)
     message = ""
     if found in ("regressed", "improved"):
-        grew = f"{words.NAMES[measure]} went from {units.format_bytes(baseline_bytes)} to "
-        grew += f"{units.format_bytes(candidate_bytes)}, {words.percent(change)}"
+        before, after = _told_apart(baseline_bytes, candidate_bytes)
+        grew = f"{words.NAMES[measure]} went from {before} to {after}, {words.percent(change)}"
         message = f"{grew}, more than the {words.allowed(limit)} allowed" if found == "regressed" else grew
     return Decision(
         measure=measure,
@@ -34,3 +34,9 @@ def decide(measure: str, baseline_bytes: int, candidate_bytes: int, limit: float
         evidence=0,
         message=message,
     )
+
+
+def _told_apart(*sizes_bytes: int) -> list[str]:
+    """Both sizes as they read best, or to the byte where both would read alike."""
+    shown = [units.format_bytes(one) for one in sizes_bytes]
+    return shown if len(set(shown)) > 1 else [f"{units.format_count(one)} bytes" for one in sizes_bytes]

@@ -33,28 +33,32 @@ def explained(
         return f"{name} changed by {seen}, more than the {allowed(limit)} allowed", ""
     rests = f"{evidence} {_EVIDENCE.get(basis, 'measurements')}"
     message = f"{name} changed by {seen}: {rests} cannot tell whether that is within {allowed(limit)}"
-    return message, _deciding(change, limit, evidence)
+    return message, _deciding(measure, change, limit, evidence, basis)
 
 
-def _deciding(change: Interval, limit: float, evidence: int) -> str:
+def _deciding(measure: str, change: Interval, limit: float, evidence: int, basis: Basis) -> str:
     """What would settle it: more processes where a few more would do, else a quieter machine or another limit."""
     distance, half = abs(limit - change.estimate), (change.high - change.low) / 2
     needed = math.ceil(evidence * (half / distance) ** 2) if distance > 0 else MOST + 1
     if evidence < needed <= MOST:
         return f"about {needed} processes would decide: give it a longer --budget"
-    return "use a quieter machine, or a limit that this one can keep: 'edge-opt gate calibrate' finds it"
+    if (measure, basis) == ("latency", "pairs"):  # all that a calibration measures
+        return "use a quieter machine, or a limit that this one can keep: 'edge-opt gate calibrate' finds it"
+    return f"use a quieter machine, or allow more with --{measure}"
 
 
 def percent(change: float) -> str:
-    """A change with its sign: ``+5.3%``."""
-    return f"{'+' if change > 0 else ''}{units.format_percent(change, digits=1)}"
+    """A change with its sign: ``+5.31%``; one that two digits do not show is ``+under 0.01%``."""
+    sign = "+" if change > 0 else "-" if change < 0 else ""
+    shown = units.format_percent(abs(change))
+    return f"{sign}under 0.01%" if change and shown == units.format_percent(0.0) else f"{sign}{shown}"
 
 
 def between(change: Interval) -> str:
-    """Both bounds: ``+4.9% … +5.8%``."""
+    """Both bounds: ``+4.90% … +5.82%``."""
     return f"{percent(change.low)} … {percent(change.high)}"
 
 
 def allowed(limit: float) -> str:
     """A limit without needless digits: ``2%``, ``0.5%``."""
-    return f"{100 * limit:.4g}%"
+    return f"{units.format_number(100 * limit)}%"
