@@ -304,9 +304,9 @@ def undelegated(precision: str, *more: tuple[str, str, str, str]) -> OperatorPro
 @pytest.mark.parametrize("precision", ["int16", "int8"])
 def test_a_delegate_that_takes_what_it_never_took_is_an_improvement_and_its_loss_is_none(precision: str) -> None:
     gained = placement.decide(undelegated(precision), INT8)
-    assert (gained.outcome, gained.candidate) == ("improved", 0.0)
+    assert (gained.outcome, gained.baseline, gained.candidate) == ("improved", 2.0, 0.0)
     lost = placement.decide(INT8, undelegated(precision))
-    assert lost.outcome == "regressed"
+    assert (lost.outcome, lost.baseline, lost.candidate) == ("regressed", 0.0, 2.0)
     assert "left to LiteRT" in lost.message
 
 

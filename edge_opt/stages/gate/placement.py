@@ -25,9 +25,8 @@ def decide(baseline: OperatorProfile, candidate: OperatorProfile) -> Decision:
         return untold("its runtime lists no operators")
     wide = _wider(baseline, candidate)
     off = _off(baseline, candidate)
-    before = {"wide": len(_wider(candidate, baseline)), "off": len(_off(candidate, baseline))}
     fell = len({one.name for one in (*wide, *off)})
-    rose = before["wide"] + before["off"]
+    rose = len({one.name for one in (*_wider(candidate, baseline), *_off(candidate, baseline))})
     found: Outcome = "regressed" if fell else "improved" if rose else "ok"
     said = [f"{_listed(wide)} computed in {_precisions(wide)}"] if wide else []
     said += [f"{_listed(off)} left to {_places(off)}"] if off else []
