@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from edge_opt import __version__
+from edge_opt.cli.streams import outliving_readers
 from edge_opt.errors import EdgeOptError, UnknownName
 
 COMMANDS = {
@@ -57,6 +57,13 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"edge_opt.cli.{module}"), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """What the command returns. A broken pipe is an EdgeOptError: click would exit with 1, which is a verdict."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise EdgeOptError("the command was ended: nobody reads what it writes any more") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, from the table."""
         with formatter.section("Commands"):
@@ -75,7 +82,20 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; an error is one sentence on stderr and exit code 2, on ``--debug`` after its traceback."""
+    """Run the command line; an error is one sentence on stderr and exit code 2, on ``--debug`` after its traceback.
+
+    The exit code is that of the command, whoever reads its result to the end; 2 where it was ended before it had one.
+    """
+    with outliving_readers():
+        try:
+            code = _run()
+        except BrokenPipeError:  # nobody reads what went wrong
+            code = 2
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code, after everything was said."""
     try:
         code = cli.main(prog_name="edge-opt", standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -93,10 +113,6 @@ def main() -> NoReturn:
         _debug()
         _say(error.message, error.hint)
         code = error.exit_code
-    except BrokenPipeError:
-        # the reader of stdout has gone, as `head` does: that is no failure, but Python must not flush again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except MemoryError:
         _debug()
         _say("the memory of this machine is used up", "close other programs, or give a smaller data set")
@@ -110,7 +126,7 @@ def main() -> NoReturn:
         said = str(error).partition("\n")[0]
         _say(f"edge-opt itself failed: {type(error).__name__}{': ' if said else ''}{said}", _REPORT)
         code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _words() -> str:
