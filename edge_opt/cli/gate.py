@@ -14,8 +14,11 @@ from edge_opt import stats, units
 from edge_opt.cli import options
 from edge_opt.cli.gate_size import size
 from edge_opt.cli.progress import Progress
+from edge_opt.errors import RunError
 from edge_opt.flows import api
 from edge_opt.flows.gate import runner
+from edge_opt.flows.gate.asked import BUDGET
+from edge_opt.flows.gate.limits import ACCURACY, DEFAULTS
 from edge_opt.results.gate import FORMATS, outcome, render
 from edge_opt.types import Gate
 
@@ -33,13 +36,41 @@ class _Words(click.Group):
         return super().parse_args(ctx, args)
 
 
-def _limit(name: str, default: str, what: str) -> options.Decorator[Any]:
-    return click.option(f"--{name}", default="", metavar="SHARE|off", help=f"{what}  [default: {default}]")
+def _limit(name: str, what: str) -> options.Decorator[Any]:
+    return click.option(f"--{name}", default="", metavar="SHARE|off", help=f"{what}  [default: {DEFAULTS[name]}]")
+
+
+def _threads(of_an_artifact: str) -> options.Decorator[Any]:
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=None,
+        help="Threads of the runtime. By default as many as a bundle or a run was measured with; "
+        f"for an artifact, {of_an_artifact}.",
+    )
+
+
+def _files(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """The format and the file of each ``--report``; what cannot be written is refused before anything is measured."""
+    found = []
+    for text in values:
+        name, separator, file = text.partition("=")
+        if not separator or name not in FORMATS or not file:
+            raise click.BadParameter(f"'{text}' is not FORMAT=FILE, with one of {', '.join(FORMATS)}")
+        path = Path(file)
+        if path.is_dir():
+            raise click.BadParameter(f"'{path}' is a folder: give the path of a file")
+        if not path.parent.is_dir():
+            raise click.BadParameter(f"there is no folder '{path.parent}' to write '{path}' to")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise click.BadParameter(f"you may not write to '{path}'")
+        found.append((name, path))
+    return found
 
 
 @click.group(cls=_Words, subcommand_metavar="CANDIDATE --baseline BASE | calibrate | record | size")
 def gate() -> None:
-    """Fail a build when CANDIDATE is worse than BASE, and not when the machine was noisy.
+    """Fail a build when CANDIDATE is worse than BASE, and not because the machine was noisy.
 
     'edge-opt gate CANDIDATE --baseline BASE' is 'edge-opt gate check CANDIDATE --baseline BASE'. 'calibrate' finds out
     what a runner can see, 'record' keeps a history for boards that cannot run both, 'size' is for a pre-commit hook.
@@ -48,77 +79,91 @@ def gate() -> None:
 
 @gate.command()
 @click.argument("candidate", type=options.PATH)
-@click.option("--baseline", type=options.PATH, default=None, metavar="BASE", help="What CANDIDATE is held against.")
+@click.option("--baseline", type=options.PATH, default=None, metavar="BASE", help="What to compare CANDIDATE with.")
 @click.option(
     "--against",
     type=options.PATH,
     default=None,
     metavar="FILE",
-    help="In place of BASE, a history of measurements of this machine, which 'edge-opt gate record' keeps. Weaker.",
+    help="Instead of BASE, a history of measurements on this machine, which 'edge-opt gate record' keeps. Weaker.",
 )
-@_limit("latency", "2%", "How much the median latency may rise.")
-@_limit("p90", "off", "How much the 90th percentile of the latency may rise.")
-@_limit("load", "off", "How much the time to load may rise.")
-@_limit("memory", "off", "How much the memory may rise that the artifact adds to its process.")
-@_limit("size", "2%", "How much the artifact may grow.")
-@_limit("compressed", "2%", "How much it may grow after gzip, as it is downloaded.")
-@_limit("instructions", "off", "How many more instructions an inference may take, counted by valgrind on x86.")
+@_limit("latency", "How much the median latency may rise.")
+@_limit("p90", "How much the 90th percentile of the latency may rise.")
+@_limit("load", "How much the time to load may rise.")
+@_limit("memory", "How much the memory that the artifact adds to its process may rise.")
+@_limit("size", "How much the artifact may grow.")
+@_limit("compressed", "How much the artifact may grow after gzip, which is what a download takes.")
+@_limit("instructions", "How many more instructions an inference may take, as counted by valgrind on x86.")
 @click.option(
     "--accuracy",
     default="",
     metavar="1pp|off",
-    help="How much accuracy, or without labels agreement, may be lost.  [default: 1pp, where there are data]",
+    help="How much accuracy may be lost; without labels, how much agreement.  "
+    f"[default: {units.format_number(100 * ACCURACY)}pp, where there are data]",
 )
 @click.option(
     "--placement",
     type=click.Choice(["on", "off"]),
     default="on",
     show_default=True,
-    help="Whether operators may not fall back to wider numbers, or off a delegate.",
+    help="Whether it is a regression when an operator falls back to wider numbers, or off a delegate.",
 )
 @click.option("-d", "--data", type=options.PATH, default=None, help="Data to compare the accuracy on.")
 @click.option(
     "--budget",
-    default="60s",
+    default=BUDGET,
     show_default=True,
     metavar="60s",
-    help="How long to measure before it is said that it cannot be told.",
+    help="How long each way of measuring may take before the gate says that it cannot tell.",
 )
-@click.option("--calibration", type=options.PATH, default=None, metavar="FILE", help="[default: BASE.gate.json]")
-@click.option("--any-version", is_flag=True, help="Allow another version of the runtime than BASE was measured with.")
+@click.option(
+    "--calibration",
+    type=options.PATH,
+    default=None,
+    metavar="FILE",
+    help="What 'edge-opt gate calibrate' found out about this runner: a limit that it cannot keep is refused.  "
+    "[default: BASE.gate.json, if there is one]",
+)
+@click.option(
+    "--any-version",
+    is_flag=True,
+    help="Allow a different version of the runtime from the one that a bundle or a run was measured with.",
+)
+@click.option("--any-classes", is_flag=True, help="Allow CANDIDATE and BASE to have different numbers of classes.")
 @click.option(
     "--unclear",
     type=click.Choice(list(_UNCLEAR)),
     default="exit",
     show_default=True,
-    help="What to do where it cannot be told: exit with 3, pass, or fail.",
+    help="What to do where the gate cannot tell: exit with 3, pass, or fail.",
 )
 @click.option(
     "--report",
     "reports",
     multiple=True,
+    callback=_files,
     metavar="FORMAT=FILE",
-    help="Write the decisions to a file too, as junit=gate.xml; repeat for more.",
+    help="Also write the decisions to a file, as in junit=gate.xml; repeat for more.",
 )
 @click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of the result.")
 @click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
 @options.target
 @options.runtime
-@options.threads
+@_threads("as many as the other side was measured with, or else the target's first")
 @options.seed
 @options.said
 @click.pass_context
 def check(ctx: click.Context, /, **given: Any) -> None:
-    """Decide whether CANDIDATE is worse than BASE: each a bundle, a run or an artifact; both are run here and now.
+    """Decide whether CANDIDATE is worse than BASE. Each is a bundle, a run or an artifact; both are run here and now.
 
-    The latency is that of both in one process, by turns, over several processes; sampling stops when it is clear. Two
-    files or folders of pytest-benchmark's JSON are compared benchmark by benchmark.
+    For the latency both take turns in one process, and in several of those; sampling stops once the answer is clear.
+    Two files or folders of pytest-benchmark's JSON are compared benchmark by benchmark.
 
-    Exit code 0: nothing is worse by more than its limit; 1: something is; 3: it cannot be told; 2: it went wrong.
+    Exit code 0: nothing is worse by more than its limit; 1: something is; 2: something went wrong; 3: the gate cannot
+    tell.
     """
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     unclear, reports, format = given.pop("unclear"), given.pop("reports"), given.pop("format")
-    files = [_report(one) for one in reports]
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = api.gate(
             given.pop("candidate"),
@@ -131,24 +176,21 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         )
         for finding in found.findings:
             watch.finding(finding)
-    for name, path in files:
-        path.write_text(render(found, name), encoding="utf-8")
+    click.echo(render(found, format), nl=False)
+    for name, path in reports:
+        _write(path, render(found, name))
     if format == "github":
         _github(found)
-    click.echo(render(found, format), nl=False)
     ctx.exit(_EXIT.get(outcome(found), _UNCLEAR[unclear]))
 
 
-def _report(text: str) -> tuple[str, Path]:
-    """The format and the file of a ``--report``, whose folder is there: it is written when all is measured."""
-    name, separator, path = text.partition("=")
-    if not separator or name not in FORMATS or not path:
-        raise click.BadParameter(f"'{text}' is no FORMAT=FILE", param_hint="--report")
-    if not Path(path).parent.is_dir():
-        raise click.BadParameter(
-            f"there is no folder '{Path(path).parent}' to write '{path}' to", param_hint="--report"
-        )
-    return name, Path(path)
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"'{path}' cannot be written: {error.strerror}", "free some space, or give another file to --report"
+        ) from error
 
 
 def _github(found: Gate) -> None:
@@ -169,25 +211,27 @@ def _github(found: Gate) -> None:
     type=click.IntRange(min=2),
     default=40,
     show_default=True,
-    help="Decisions on equals: half with a copy, half with the network written anew.",
+    help="How many equals to decide on: half are copies, half the network written anew.",
 )
 @click.option(
-    "--latency", default="2%", show_default=True, metavar="SHARE", help="The limit that the decisions are made at."
+    "--latency", default=DEFAULTS["latency"], show_default=True, metavar="SHARE", help="The limit to decide at."
 )
-@click.option("--budget", default="60s", show_default=True, metavar="60s", help="How long one decision may take.")
+@click.option("--budget", default=BUDGET, show_default=True, metavar="60s", help="How long one decision may take.")
 @click.option("-o", "--output", type=options.PATH, default=None, help="The file to write.  [default: BASE.gate.json]")
 @options.target
 @options.runtime
-@options.threads
+@_threads("the target's first")
 @options.seed
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of the result.")
+@click.option(
+    "--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the result."
+)
 @options.said
 def calibrate(format: str, **given: Any) -> None:
-    """Find out what this runner can see: BASELINE against its equals, decided as the gate decides.
+    """Find out what this runner can see: decide on BASELINE against its equals, as the gate does.
 
     Prints how often equals were called different, the smallest slow-down that is caught, and the smallest limit that
-    this runner can keep. The file is kept beside BASELINE, where the gate finds it: it then refuses a limit below that.
-    A calibration that was stopped goes on when the same command is given again.
+    this runner can keep. The file is kept beside BASELINE, where the gate finds it; the gate then refuses any limit
+    below that. To go on with a calibration that was stopped, give the same command again.
     """
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:
@@ -204,17 +248,17 @@ def calibrate(format: str, **given: Any) -> None:
 @gate.command()
 @click.argument("artifact", type=options.PATH)
 @click.argument("history", type=options.PATH)
-@click.option("--label", required=True, metavar="COMMIT", help="What it is a measurement of, as the commit.")
+@click.option("--label", required=True, metavar="COMMIT", help="What to call this measurement, such as the commit.")
 @options.rounds
 @options.target
 @options.runtime
-@options.threads
+@_threads("the target's first")
 @options.seed
 @options.said
 def record(artifact: Path, history: Path, **given: Any) -> None:
-    """Measure ARTIFACT and append it to HISTORY, a file of one line a measurement, for 'edge-opt gate --against'.
+    """Measure ARTIFACT and append it to the file HISTORY, a line for each measurement, for 'edge-opt gate --against'.
 
-    HISTORY is of one artifact on one machine, as it goes from commit to commit.
+    A HISTORY follows one artifact on one machine, from commit to commit.
     """
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     with Progress(quiet=quiet, verbose=verbose) as watch:

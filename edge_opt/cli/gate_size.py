@@ -13,17 +13,17 @@ from edge_opt.flows.gate.size import FAILED, GROWTH, REV, Sized, sizes
 
 @click.command()
 @click.argument("files", type=options.PATH, nargs=-1, required=True, metavar="FILE...")
-@click.option("--rev", default=REV, show_default=True, help="The commit that the files are compared with.")
+@click.option("--rev", default=REV, show_default=True, help="The commit to compare the files with.")
 @click.option("--size", default=GROWTH, show_default=True, metavar="SHARE", help="How much a file may grow.")
-@click.option("--max", "most", default="", metavar="500kB", help="How large a file may be, also a new one.")
+@click.option("--max", "most", default="", metavar="500kB", help="How large a file may be, even a new one.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def size(ctx: click.Context, /, files: tuple[Path, ...], rev: str, size: str, most: str, debug: bool) -> None:
-    """Compare the size of each FILE with what git has of it, without running anything: for a pre-commit hook.
+    """Compare the size of each FILE with its size in git, without running anything: for a pre-commit hook.
 
-    An OpenVINO network counts with the weights beside it. A new file is ok, unless it is larger than --max.
+    An OpenVINO network counts together with the weights beside it. A new file is ok unless it is larger than --max.
 
-    Exit code 0: none grew by more than --size; 1: one did, or is larger than --max; 2: it went wrong.
+    Exit code 0: none grew by more than --size; 1: one did, or is larger than --max; 2: something went wrong.
     """
     found = sizes(files, rev=rev, growth=size, most=most)
     width = max(len(one.status) for one in found)
