@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_opt import registry, stats
+from edge_opt.alternation import Alternation, alternate
 from edge_opt.errors import StepFailed
-from edge_opt.stages.alternate import Alternation, alternate
 from edge_opt.store import Run, parse_answer
 from edge_opt.types import Entry, Environment, Interval, Measured, NotTimed, Round
 

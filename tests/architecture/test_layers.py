@@ -27,6 +27,7 @@ FLOORS = {
     "inputs": 3,
     "nets": 3,
     "workers": 3,
+    "alternation": 3,
     "frontends": 4,
     "passes": 4,
     "exporters": 4,

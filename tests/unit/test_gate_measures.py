@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_opt.alternation import Alternation, Block
 from edge_opt.errors import StepFailed
 from edge_opt.flows.given import temporary
 from edge_opt.stages import guard
-from edge_opt.stages.alternate import Alternation, Block
 from edge_opt.stages.gate import accuracy, exact, paired, placement, power, solo, words
 from edge_opt.types import Entry, Operator, OperatorProfile
 from tests.fakes import FakeArtifact, FakeDevice

@@ -53,13 +53,7 @@ def gate(
     place of a baseline, ``against`` is a history of this machine. The folder ``output`` keeps the samples. Raises
     EdgeOptError.
     """
-    if (baseline is None) == (against is None):
-        raise InputError(
-            "there is nothing to compare the candidate with"
-            if baseline is None
-            else "'--baseline' is run here and now, and '--against' was measured before",
-            "give one of the two: --baseline BASE, or --against HISTORY.jsonl",
-        )
+    _require_one(baseline, against)
     known_runtime(runtime)
     allowed = limits_of(limits or {}, placement)
     elsewhere = {"-d": data, "-o": output, "--calibration": calibration, "--budget": budget != BUDGET}
@@ -176,6 +170,17 @@ def _until_written(place: Path, wanted: Mapping[str, Any]) -> Iterator[Run]:
         finally:
             if written or not run.keys:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_one(baseline: object, against: object) -> None:
+    """Nothing; raises InputError where the candidate has nothing to be compared with, or two things."""
+    if (baseline is None) == (against is None):
+        raise InputError(
+            "there is nothing to compare the candidate with"
+            if baseline is None
+            else "'--baseline' is run here and now, and '--against' was measured before",
+            "give one of the two: --baseline BASE, or --against HISTORY.jsonl",
+        )
 
 
 def _named(limits: Mapping[str, str] | None, *kept: str) -> dict[str, bool]:

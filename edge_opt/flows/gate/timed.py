@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from edge_opt.alternation import Alternation
 from edge_opt.errors import StepFailed
 from edge_opt.flows.gate.bench import Bench
-from edge_opt.stages.alternate import Alternation
 from edge_opt.stages.gate import paired, sequence, solo
 from edge_opt.types import Basis, Decision, Finding, Step
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge_opt import registry, stats
+from edge_opt import alternation, registry, stats
+from edge_opt.alternation import Alternation
 from edge_opt.errors import StepFailed
-from edge_opt.stages import alternate as alternating
-from edge_opt.stages.alternate import Alternation
 from edge_opt.stages.gate import words
 from edge_opt.stages.gate.sequence import judge
 from edge_opt.store import Run
@@ -27,7 +26,7 @@ def alternate(
     taken: Alternation = run.once(
         f"alternation {index}",
         Alternation,
-        lambda: alternating.alternate(
+        lambda: alternation.alternate(
             baseline,
             candidate,
             None,
