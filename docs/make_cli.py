@@ -26,7 +26,7 @@ Progress and findings go to stderr.
 | 0 | done, or kept |
 | 1 | broken: a limit that was asked for does not hold |
 | 2 | something went wrong: one sentence says what, one says what to do (`--debug` shows the traceback) |
-| 3 | it cannot be told |
+| 3 | edge-opt cannot tell |
 """
 
 

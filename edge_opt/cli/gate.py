@@ -106,7 +106,7 @@ def gate() -> None:
     type=click.Choice(["on", "off"]),
     default="on",
     show_default=True,
-    help="Whether it is a regression when an operator falls back to wider numbers, or off a delegate.",
+    help="Whether it is a regression when an operator falls back to a wider type or leaves its delegate.",
 )
 @click.option("-d", "--data", type=options.PATH, default=None, help="Data to compare the accuracy on.")
 @click.option(
@@ -211,7 +211,7 @@ def _github(found: Gate) -> None:
     type=click.IntRange(min=2),
     default=40,
     show_default=True,
-    help="How many equals to decide on: half are copies, half the network written anew.",
+    help="How many equals to decide on: half are copies, half the rebuilt network.",
 )
 @click.option(
     "--latency", default=DEFAULTS["latency"], show_default=True, metavar="SHARE", help="The limit to decide at."

@@ -101,7 +101,7 @@ def verify(
     """Verify on this machine that BUNDLE keeps its promises: files, answers, latency and memory.
 
     Needs only the runtime of the model, in this environment. Exit code 0: every promise is kept; 1: one is broken;
-    3: it cannot be told.
+    3: edge-opt cannot tell.
     """
     with Progress(quiet=said["quiet"], verbose=said["verbose"]) as watch:
         found = api.verify(bundle, strict=strict, slack=slack, rounds=rounds, watch=watch)

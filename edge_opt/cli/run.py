@@ -121,7 +121,7 @@ def optimize(
     Writes report.json, report.md, the artifacts and a bundle to the run folder. With several targets or numbers of
     threads, each has a run folder of its own in there, and compare.md and compare.json show them side by side.
 
-    Exit code 1: no artifact keeps every limit; 3: it cannot be told whether one does. Of several runs, the worst.
+    Exit code 1: no artifact keeps every limit; 3: edge-opt cannot tell whether one does. Of several runs, the worst.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     output = api.run_folder(model, output)
@@ -149,7 +149,7 @@ def _several(quiet: bool, verbose: bool, format: str, **arguments: Any) -> int:
 
 
 def exit_code(report: Report) -> int:
-    """0 where every limit is kept, 1 where one is broken, 3 where that cannot be told."""
+    """0 where every limit is kept, 1 where one is broken, 3 where edge-opt cannot tell."""
     levels = {finding.level for finding in report.findings if finding.code == "EO210"}
     return 1 if "error" in levels else 3 if "warning" in levels else 0
 

@@ -181,7 +181,7 @@ def test_runs_that_were_not_taken_by_turns_are_compared_and_called_weaker(tmp_pa
     now, base = rounds(tmp_path / "now", levels, 30), rounds(tmp_path / "base", levels, 0)
     (decision,) = flow.gate(now, base, 0.25).decisions
     assert (decision.outcome, decision.basis) == ("ok", "stored")
-    assert "not taken by turns" in decision.message
+    assert "did not alternate" in decision.message
 
 
 def test_noise_beyond_the_limit_cannot_tell(tmp_path: Path) -> None:

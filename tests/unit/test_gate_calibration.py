@@ -411,7 +411,7 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_calibration_is_told_to_people_in_full(tmp_path: Path) -> None:
     said = runner.text(a_calibration())
-    kinds = "3: 1 with a copy, 2 with one file in which the network was written anew"
+    kinds = "3: 1 with a copy, 2 with one rebuilt file"
     for part in ("2x Example 7000", "threads 1", kinds, "0 of 3"):
         assert part in said
     assert "a slow-down of 2.4% in 80% of cases, no slow-down in 95%" in said

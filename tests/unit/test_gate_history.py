@@ -64,7 +64,7 @@ def noisy(level_ns: float, count: int, seed: int, spread: float = 0.003) -> list
     [
         ({"cpu": "Cortex-A76"}, "the processor was 'Cortex-A72' and is 'Cortex-A76'"),
         ({"runtime_version": "litert 2.4.0"}, "the version of the runtime was 'litert 2.3.0' and is 'litert 2.4.0'"),
-        ({"governor": ""}, "the governor of the clock was 'performance' and is not told"),
+        ({"governor": ""}, "the governor of the clock was 'performance' and is unknown"),
         ({"threads": 4}, "the number of threads was 1 and is 4"),
         ({"options": {"precision": "f16"}}, "the options was none and is 'precision=f16'"),
         ({"cores": 2, "machine": "x86_64"}, "the kind of machine was 'aarch64' and is 'x86_64', the number of cores"),
@@ -89,7 +89,7 @@ def test_a_new_kernel_is_told_and_not_refused() -> None:
     records, findings = fingerprints.matching(series(1e6), HERE, "Linux 6.12")
     assert len(records) == 1
     assert [one.code for one in findings] == ["EO921"]
-    assert findings[0].message == "the last record, 'commit0', was taken on Linux 6.6, and this is Linux 6.12"
+    assert findings[0].message == "the last record, 'commit0', was taken on Linux 6.6, and this machine runs Linux 6.12"
 
 
 # ── the levels ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +144,7 @@ def test_a_candidate_is_decided_by_the_level_that_the_history_keeps_now(factor: 
     assert found.outcome == outcome
     assert found.evidence == 10
     assert found.baseline == pytest.approx(1e6, rel=0.01)
-    assert "jobs of other days" in found.message
+    assert "jobs from other days" in found.message
     assert bool(found.hint) == (outcome in ("regressed", "unclear"))
 
 
@@ -177,7 +177,7 @@ def test_a_size_is_held_against_the_last_record_exactly(measure: str) -> None:
 def test_a_memory_that_no_worker_told_cannot_be_decided() -> None:
     records = [a_record(memory_bytes=0)] * 6
     found = history.decide(a_record(memory_bytes=0), records, "memory", 0.1)
-    assert (found.outcome, found.message) == ("unclear", "the memory was not told by every worker")
+    assert (found.outcome, found.message) == ("unclear", "the memory was not reported by every worker")
 
 
 def test_of_equals_hardly_any_fails() -> None:

@@ -52,9 +52,9 @@ def held(folder: Path, history: Path, artifact: FakeArtifact | None = None, **li
 def test_a_history_is_of_one_model(tmp_path: Path) -> None:
     path = kept(tmp_path)
     subject = a_subject(tmp_path, classes=1000)
-    with pytest.raises(InputError, match=r"tells 4 classes apart, and '.*' tells 1000"):
+    with pytest.raises(InputError, match=r"with 4 classes, and '.*' has 1000"):
         stored.gate(subject, path, {"latency": 0.05}, device=FakeDevice(), watch=silent, rounds=3)
-    with pytest.raises(InputError, match="is of a model that tells 4 classes apart") as caught:
+    with pytest.raises(InputError, match="is of a model with 4 classes") as caught:
         stored.record(subject, path, "next", device=FakeDevice(), watch=silent, rounds=3)
     assert "begin another" in caught.value.hint
 
@@ -130,7 +130,7 @@ def test_a_file_that_is_no_history_is_not_written_to(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("buy milk\n")
     device = FakeDevice()
-    with pytest.raises(RunError, match="is no history of edge-opt"):
+    with pytest.raises(RunError, match="is not an edge-opt history"):
         stored.record(a_subject(tmp_path), path, "a1b2c3", device=device, watch=silent)
     assert path.read_text() == "buy milk\n"
     assert device.jobs == []

@@ -102,7 +102,7 @@ def test_a_model_of_other_classes_is_no_baseline_until_that_is_allowed(
     tmp_path: Path, base: Path, device: FakeDevice
 ) -> None:
     other = written(tmp_path, classes=1000)
-    with pytest.raises(InputError, match=r"base.tflite' tells 3 classes apart and '.*new.tflite' 1000") as caught:
+    with pytest.raises(InputError, match=r"base.tflite' has 3 classes and '.*new.tflite' has 1000") as caught:
         asked.gate(other, base)
     assert "--any-classes" in caught.value.hint
     assert "pair" not in {job["mode"] for job in device.jobs}
@@ -148,7 +148,7 @@ def test_another_version_of_the_runtime_is_refused_until_it_is_allowed(
     tmp_path: Path, base: Path, device: FakeDevice
 ) -> None:
     bundle = fake_bundle(tmp_path / "b", runtime_version="litert 0.9")
-    with pytest.raises(RunError, match=r"was measured with litert 0\.9, here runs litert 1\.0") as caught:
+    with pytest.raises(RunError, match=r"was measured with litert 0\.9, but litert 1\.0 is installed here") as caught:
         asked.gate(base, bundle)
     assert "--any-version" in caught.value.hint
     assert outcomes(asked.gate(base, bundle, any_version=True))["latency"] == "ok"
@@ -182,7 +182,7 @@ def test_a_run_of_another_version_of_the_runtime_is_refused(
     run = a_run(tmp_path / "r", monkeypatch)
     text = (run / "report.json").read_text()
     (run / "report.json").write_text(text.replace(" 1.0", " 0.9"))
-    with pytest.raises(RunError, match=r"measured with \w+ 0\.9, here runs \w+ 1\.0"):
+    with pytest.raises(RunError, match=r"measured with \w+ 0\.9, but \w+ 1\.0 is installed"):
         asked.gate(run, run)
     assert outcomes(asked.gate(run, run, any_version=True))["accuracy"] == "ok"
 

@@ -59,8 +59,8 @@ def bench_of(asked: Asked, run: Run, device: registry.Device, watch: Watch) -> B
     baseline, candidate = (opened(one, device, threads, any_version=asked.any_version) for one in (before, after))
     if baseline.classes != candidate.classes and not asked.any_classes:
         raise InputError(
-            f"'{baseline.name}' tells {baseline.classes} classes apart and '{candidate.name}' {candidate.classes}: "
-            "they are of different models",
+            f"'{baseline.name}' has {baseline.classes} classes and '{candidate.name}' has {candidate.classes}: "
+            "they are different models",
             "give a baseline of the same model, or allow it with --any-classes",
         )
     return Bench(
@@ -81,7 +81,7 @@ def _threads(asked: Asked, before: Given, after: Given) -> int:
     if before.threads and after.threads and before.threads != after.threads:
         raise InputError(
             f"'{before.path}' was measured with {before.threads} threads and '{after.path}' with {after.threads}",
-            "say with how many to run both: --threads 1",
+            "give the number of threads for both: --threads 1",
         )
     return before.threads or after.threads or asked.target.threads[0]
 
@@ -96,7 +96,7 @@ def alike(bench: Bench) -> tuple[Finding, ...]:
                 code="EO906",
                 level="info",
                 message=f"the baseline is run by {ways[0]} and the candidate by {ways[1]}",
-                hint="what differs may be the runtime or its options, and not the artifact",
+                hint="the runtime or its options may cause the difference, not the artifact",
             ),
         )
     if baseline.sha256 == candidate.sha256:
@@ -105,7 +105,7 @@ def alike(bench: Bench) -> tuple[Finding, ...]:
                 code="EO907",
                 level="warning",
                 message=f"'{candidate.name}' and '{baseline.name}' are the same, byte for byte",
-                hint="where something should have changed, one of the two is not the file that was meant",
+                hint="if something should have changed, one of the two is the wrong file",
             ),
         )
     return ()

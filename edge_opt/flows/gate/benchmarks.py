@@ -37,7 +37,7 @@ def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, comman
     if len(ours) != len(theirs):
         raise RunError(
             f"the {len(ours)} runs in '{candidate}' cannot be paired with the {len(theirs)} in '{baseline}'",
-            "run both by turns, equally often",
+            "alternate the two sides, equally often",
         )
     names, findings = _shared(ours, theirs, candidate, baseline)
     versions = {"edge-opt": __version__, "pytest-benchmark": ours[-1].version, "Python": ours[-1].python}
@@ -97,7 +97,7 @@ def _one_sided(names: Sequence[str], missing_in: Path, level: Level) -> Iterator
             code="EO923",
             level=level,
             message=f"'{missing_in}' does not have {shown}{more}",
-            hint="what only one side has is not compared",
+            hint="benchmarks that only one side has are not compared",
         )
 
 

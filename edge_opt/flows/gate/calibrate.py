@@ -100,8 +100,8 @@ def _equals(subject: Subject, run: Run, executor: registry.Executor) -> tuple[tu
         Finding(
             code="EO905",
             level="info",
-            message=f"'{subject.name}' could not be written anew ({why}), so it was compared with copies alone",
-            hint="two builds of one network may differ by more than copies: allow some room above what was found",
+            message=f"'{subject.name}' could not be rebuilt ({why}), so it was compared with copies alone",
+            hint="two builds of one network may differ more than copies do: allow some room above what was found",
         ),
     )
 

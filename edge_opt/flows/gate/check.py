@@ -96,7 +96,7 @@ def _accuracy(bench: Bench) -> tuple[tuple[Decision, ...], tuple[Finding, ...]]:
         Finding(
             code="EO903",
             level="info",
-            message="accuracy was not compared: no data were given, and the two are no runs on the same",
+            message="accuracy was not compared: no data were given, and the two are not runs on the same samples",
             hint="give labelled data with -d DATA, or say --accuracy off",
         ),
     )

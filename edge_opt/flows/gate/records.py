@@ -12,7 +12,7 @@ from edge_opt.store import dump, parse
 from edge_opt.store.lines import append_line, read_lines
 from edge_opt.types import GATE_SCHEMA, Finding, Fingerprint, Record
 
-_RESTORE = "remove that line, or take the file from where it is kept"
+_RESTORE = "remove that line, or restore the file from a copy"
 
 
 def append(path: Path, taken: Record) -> None:
@@ -57,7 +57,7 @@ def _cut_short(path: Path) -> Finding:
         code="EO924",
         level="warning",
         message=f"the last line of '{path}' was cut short and is left out",
-        hint="a job was killed while it wrote; the next record takes its place",
+        hint="a job was killed while writing; the next record takes its place",
     )
 
 
@@ -67,12 +67,12 @@ def _parsed(path: Path, number: int, line: str) -> Record:
     except ValueError as error:
         if number == 1:
             raise _foreign(path) from error
-        raise RunError(f"line {number} of the history '{path}' is damaged: it is no JSON", _RESTORE) from error
+        raise RunError(f"line {number} of the history '{path}' is damaged: it is not JSON", _RESTORE) from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int) or "fingerprint" not in content:
         if number == 1:
             raise _foreign(path)
-        raise RunError(f"line {number} of the history '{path}' is no record", _RESTORE)
+        raise RunError(f"line {number} of the history '{path}' is not a record", _RESTORE)
     if version != GATE_SCHEMA:
         age = "a newer" if version > GATE_SCHEMA else "an older"
         raise RunError(
@@ -92,14 +92,14 @@ def _check(found: Record) -> None:
     """Nothing; raises ValueError where a value cannot have been measured, TypeError where it is no value."""
     texts = (found.label, found.taken, found.sha256, found.system)
     if not all(isinstance(one, str) for one in texts) or not isinstance(found.fingerprint, Fingerprint):
-        raise TypeError("a text is missing")
+        raise TypeError("a text field is missing")
     if not found.medians_ns:
         raise ValueError("it has no rounds")
     positive = (*found.medians_ns, found.p90_ns, found.size_bytes, found.compressed_bytes)
     untold = (found.load_ns, found.memory_bytes)  # 0 where a worker does not tell them
     if not all(math.isfinite(one) for one in (*positive, *untold)) or min(positive) <= 0 or min(untold) < 0:
-        raise ValueError("it holds a number that nothing can have")
+        raise ValueError("it holds an impossible number")
 
 
 def _foreign(path: Path) -> RunError:
-    return RunError(f"'{path}' is no history of edge-opt", "give a file that 'edge-opt gate record' wrote")
+    return RunError(f"'{path}' is not an edge-opt history", "give a file that 'edge-opt gate record' wrote")

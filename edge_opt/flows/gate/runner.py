@@ -41,7 +41,7 @@ def read(path: Path) -> Calibration:
             found: Calibration = parse(Calibration, content)
             _check(found)
     except (RunError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise RunError(f"'{path}' is no calibration of the gate: {error}", _AGAIN) from error
+        raise RunError(f"'{path}' is not a calibration of the gate: {error}", _AGAIN) from error
     if version != GATE_SCHEMA:
         raise RunError(f"'{path}' has the format {version}, this edge-opt reads {GATE_SCHEMA}", _AGAIN)
     return found
@@ -84,14 +84,14 @@ def check(baseline: Subject, given: Path | None, limits: Limits, environment: En
             code="EO904",
             level="info",
             message=f"'{path}' was calibrated with another artifact than the baseline",
-            hint="calibrate again where the new one is much faster or slower: short times are harder to tell apart",
+            hint="calibrate again if the new one is much faster or slower: short times are harder to tell apart",
         ),
     )
 
 
 def _keeps(found: Calibration) -> str:
     if found.keeps is None:
-        return "equals could not be told from slow-downs at any limit: find a quieter runner, and calibrate there"
+        return "equals could not be told apart from slow-downs at any limit: find a quieter runner, and calibrate there"
     return f"the smallest limit that it can keep is {words.allowed(found.keeps)}, as its calibration says"
 
 
@@ -119,7 +119,7 @@ def text(calibration: Calibration) -> str:
 def _kinds(calibration: Calibration) -> str:
     copies, rebuilt = len(calibration.identical), len(calibration.rebuilt)
     # one file: its decisions share whatever that build happened to be, and say less than as many builds would
-    anew = f", {rebuilt} with one file in which the network was written anew" if rebuilt else ""
+    anew = f", {rebuilt} with one rebuilt file" if rebuilt else ""
     return f"{copies} with a copy{anew}"
 
 

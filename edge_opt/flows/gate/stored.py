@@ -118,8 +118,8 @@ def _same_model(subject: Subject, history_path: Path, records: Sequence[Record])
     """Nothing; raises InputError where the history is of another model, as far as its classes show that."""
     if records[-1].classes != subject.classes:
         raise InputError(
-            f"the history '{history_path}' is of a model that tells {records[-1].classes} classes apart, "
-            f"and '{subject.name}' tells {subject.classes}",
+            f"the history '{history_path}' is of a model with {records[-1].classes} classes, "
+            f"and '{subject.name}' has {subject.classes}",
             "give the history of this model, or begin another: edge-opt gate record",
         )
 

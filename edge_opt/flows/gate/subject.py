@@ -73,8 +73,8 @@ def opened(given: Given, device: registry.Device, threads: int, *, any_version: 
     version = str(answer["runtime_version"])
     if given.version and given.version != version and not any_version:
         raise RunError(
-            f"'{given.path}' was measured with {given.version}, here runs {version}: a gate compares artifacts, "
-            "not runtimes",
+            f"'{given.path}' was measured with {given.version}, but {version} is installed here: "
+            "a gate compares artifacts, not runtimes",
             "install that version, or allow it with --any-version",
         )
     return Subject(

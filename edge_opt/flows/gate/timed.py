@@ -94,6 +94,6 @@ def _apart(bench: Bench, error: StepFailed) -> Finding:
         code="EO902",
         level="info",
         message=f"'{bench.baseline.runtime}' and '{bench.candidate.runtime}' could not be timed in one process "
-        f"({error.message}), but in rounds of their own",
-        hint="that takes longer to see the same difference",
+        f"({error.message}), so each was timed in rounds of its own",
+        hint="it takes longer to see the same difference",
     )

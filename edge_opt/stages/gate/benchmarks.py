@@ -15,14 +15,14 @@ from edge_opt.types import Basis, Decision, Interval, Outcome
 
 LEAST = 4  # pairs of runs: with fewer, the interval is so wide that it hardly ever tells
 _WEAKER = "one run against another: what differs from run to run counts as its change"
-_NOT_BY_TURNS = "the runs were not taken by turns: what changed on the machine in between counts as its change"
-_PAIRS = f"run both by turns, {LEAST} times each or more, into two folders"
+_NOT_BY_TURNS = "the two sides did not alternate: what changed on the machine in between counts as its change"
+_PAIRS = f"alternate both, {LEAST} times or more, into two folders"
 # the standard error of a median, in interquartile ranges over the root of the rounds
 _NOTCH = 1.25 / 1.35
 _FEWEST = 6  # rounds whose range holds the median with 95 %
 UNTIMED = (
     "it took no time that the clock of its run could see",
-    "let one round run it more often: --benchmark-min-time",
+    "let a round run it more often: --benchmark-min-time",
 )
 _FEW = (
     "one run of a few rounds does not say how much they differ",

@@ -99,7 +99,7 @@ def _explained(
         return (
             f"inferences differ by {words.between(change)} in instructions, on both sides of the "
             f"{words.allowed(limit)} allowed",
-            "its runtime does not do the same at every inference: allow more, or decide by the latency",
+            "its runtime does not do the same in every inference: allow more, or decide by the latency",
         )
     counts = f"{units.format_count(before)} to {units.format_count(after)}"
     message = f"an inference went from {counts} instructions, {words.percent(change.estimate)}, on {processor}"
@@ -117,8 +117,8 @@ def _said(decision: Decision) -> str:
 def _reason(clock: Outcome, counted: Outcome) -> str:
     """What such a disagreement mostly comes from, and what to do about it."""
     if clock == "ok":
-        return "the clock does not see it within its limit: trust the clock, and look at what changed"
+        return "the change in latency is within its limit: trust the clock, and look at what changed"
     if counted == "ok":
-        return "the same work takes another time: look at memory, alignment and which kernels the real processor takes"
+        return "the same work takes a different time: look at memory, alignment and the kernels of the real processor"
     said = "fewer instructions are slower here" if clock == "regressed" else "more instructions are faster here"
     return f"{said}: trust the clock, since other kernels may run on the real processor"

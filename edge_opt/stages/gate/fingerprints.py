@@ -56,7 +56,7 @@ def matching(
                 code="EO920",
                 level="info",
                 message=f"{counted(len(others), 'record')} of the history cannot be compared and "
-                f"{'was' if len(others) == 1 else 'were'} left out, as '{others[-1].label}': "
+                f"{'was' if len(others) == 1 else 'were'} left out, for example '{others[-1].label}': "
                 f"{differences(others[-1].fingerprint, wanted)}",
             )
         )
@@ -65,7 +65,8 @@ def matching(
             Finding(
                 code="EO921",
                 level="warning",
-                message=f"the last record, '{found[-1].label}', was taken on {found[-1].system}, and this is {system}",
+                message=f"the last record, '{found[-1].label}', was taken on {found[-1].system}, "
+                f"and this machine runs {system}",
                 hint="a new kernel can change latencies by itself: record the last good commit again on this one",
             )
         )
@@ -86,4 +87,4 @@ def differences(there: Fingerprint, here: Fingerprint) -> str:
 def _shown(found: object) -> str:
     if isinstance(found, Mapping):
         return f"'{' '.join(f'{key}={one}' for key, one in sorted(found.items()))}'" if found else "none"
-    return str(found) if isinstance(found, int) else f"'{found}'" if found else "not told"
+    return str(found) if isinstance(found, int) else f"'{found}'" if found else "unknown"

@@ -30,7 +30,7 @@ UNITS: Mapping[str, Unit] = {
 }
 LEAST = 5  # records of a level that say how much the next one may differ
 RECENT = 200  # older records are not looked at
-_WEAKER = "one job against jobs of other days: what changed on the machine in between counts as its change"
+_WEAKER = "one job against jobs from other days: what changed on the machine in between counts as its change"
 
 
 def decide(record: Record, records: Sequence[Record], measure: str, limit: float) -> Decision:
@@ -43,14 +43,14 @@ def decide(record: Record, records: Sequence[Record], measure: str, limit: float
     now = value(record, measure)
     records = records[-RECENT:]
     if now <= 0 or any(value(one, measure) <= 0 for one in records):
-        message = f"{words.NAMES[measure]} was not told by every worker"
+        message = f"{words.NAMES[measure]} was not reported by every worker"
         return _undecided(now, 0.0, measure, limit, 0, message, "leave that measure out")
     level = levels(records, measure)[-1]
     before = math.exp(level.mean)
     if level.count < LEAST:
         since = records[level.start].label
-        message = f"{words.NAMES[measure]} keeps its level since '{since}' only: {counted(level.count, 'record')}"
-        hint = f"record {counted(LEAST - level.count, 'more commit')}: from {LEAST} on it is known how much they differ"
+        message = f"{words.NAMES[measure]} has kept its level only since '{since}': {counted(level.count, 'record')}"
+        hint = f"record {counted(LEAST - level.count, 'more commit')}: from {LEAST} on, their spread is known"
         return _undecided(now, before, measure, limit, level.count, message, hint)
     change = _change(record, level, measure)
     found = outcome(change, limit)
@@ -117,13 +117,13 @@ def _said(measure: str, found: str, change: Interval, limit: float, count: int) 
     if found == "ok":
         return _WEAKER, ""
     if found == "regressed":
-        hint = "record the last good commit again: where that is as slow, the machine has changed"
+        hint = "record the last good commit again: if that is just as slow, the machine has changed"
         return f"{name} changed by {seen}, more than the {bound} allowed; {_WEAKER}", hint
     if found == "improved":
         return f"{name} changed by {seen}; {_WEAKER}", ""
-    hint = f"this history tells changes beyond about {words.allowed(round(_reach(change), 3))}: raise the limit"
+    hint = f"this history can see changes beyond about {words.allowed(round(_reach(change), 3))}: raise the limit"
     return f"{name} changed by {seen}, which may be within {bound} or not; {_WEAKER}", (
-        f"{hint}, or hold both against each other in one job with --baseline"
+        f"{hint}, or compare both in one job with --baseline"
     )
 
 

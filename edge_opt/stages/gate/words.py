@@ -16,7 +16,7 @@ NAMES = {
     "size": "the size",
     "compressed": "the size after gzip",
 }
-_EVIDENCE = {"pairs": "processes that alternated both", "rounds": "rounds of processes of their own"}
+_EVIDENCE = {"pairs": "processes that alternated the two", "rounds": "rounds of separate processes"}
 
 
 def explained(
