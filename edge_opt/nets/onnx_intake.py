@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from edge_opt.errors import ModelError
-from edge_opt.nets import describe
+from edge_opt.nets import describe, onnx_data
 from edge_opt.nets.freeze import first_line, wrapped
 from edge_opt.nets.onnx_graph import nodes, package
 
@@ -27,7 +26,7 @@ def load(path: Path) -> Any:
     outside its own folder.
     """
     model = _parsed(path)
-    data_files(path, model)
+    _data_files(path)
     onnx = package()
     with wrapped(f"'{path.name}' is damaged", _AGAIN):
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
@@ -76,73 +75,15 @@ def _refuse(path: Path, node: Any) -> None:
         )
 
 
-# ── data beside the file ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def data_files(path: Path, model: Any) -> tuple[Path, ...]:
-    """The files beside ``path`` that hold weights of ``model``, which was not loaded with them.
-
-    Raises ModelError where one lies outside the folder of ``path``, by its name or as a link, or is not there.
-    """
-    external = package().TensorProto.EXTERNAL
-    found: dict[str, Path] = {}
-    for tensor in _tensors(model):
-        if tensor.data_location == external:
-            location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-            found[location] = _inside(path, location)
-    return tuple(found[location] for location in sorted(found))
-
-
-def _inside(path: Path, location: str) -> Path:
-    folder = path.parent.resolve()
-    try:
-        file = (folder / location).resolve()
-        escapes = (
-            PurePosixPath(location).is_absolute()
-            or PureWindowsPath(location).is_absolute()
-            or not location
-            or not file.is_relative_to(folder)
-        )
-    except (OSError, ValueError, RuntimeError):  # too long, a null byte, links in a circle
-        escapes = True
-    if escapes:
-        raise ModelError(
-            f"'{path.name}' wants to read its weights from '{location}', outside its own folder",
-            "save it with its weights beside it, or in the one file",
-        )
-    if not file.is_file():
-        raise ModelError(
-            f"the weights of '{path.name}' are in '{location}', which is not there", "copy both files into one folder"
-        )
-    return file
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    yield from _graph_tensors(model.graph)
-    for function in model.functions:
-        yield from _node_tensors(function.node)
-
-
-def _graph_tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _node_tensors(graph.node)
-
-
-def _node_tensors(given: Any) -> Iterator[Any]:
-    for attribute in (attribute for node in given for attribute in node.attribute):
-        yield from (attribute.t, *attribute.tensors)
-        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-            yield from (sparse.values, sparse.indices)
-        for graph in (attribute.g, *attribute.graphs):
-            yield from _graph_tensors(graph)
+def _data_files(path: Path) -> tuple[Path, ...]:
+    with wrapped(f"'{path.name}' is damaged", _AGAIN):
+        return tuple(onnx_data.data_files(path).values())
 
 
 def digest(path: Path) -> tuple[str, int]:
     """The SHA-256 and the bytes of the model at ``path``, the files with its weights included."""
     first, size = describe.digest(path)
-    others = data_files(path, _parsed(path))
+    others = _data_files(path)
     if not others:
         return first, size
     whole = hashlib.sha256(first.encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,12 @@ import pytest
 
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows import api, convert
-from edge_opt.inputs import recipes
+from edge_opt.flows.gate.subject import given_at
+from edge_opt.flows.given import files_of, size_of
+from edge_opt.inputs import recipes, targets
+from edge_opt.store import measure, measure_files
 from edge_opt.types import Candidate
+from tests.fixtures import external, tiny
 
 
 @pytest.mark.parametrize("name", ["my model.keras", "model.h5", "folder"])
@@ -46,3 +52,84 @@ def test_the_run_folder_is_named_after_the_model_wherever_optimize_is_called_fro
     assert api.run_folder("models/net.keras") == Path("runs/net")
     assert api.run_folder(Path("net.keras"), None) == Path("runs/net")
     assert api.run_folder("net.keras", "here") == Path("here")
+
+
+# ── weights in files of their own ──────────────────────────────────────────────────────────────────────────────────
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """A copy of the artifact, its files under the names that it has in a run."""
+    for name, file in files_of(path).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / name)
+    return folder / f"model{path.suffix}"
+
+
+@pytest.mark.parametrize("location", ["new.onnx.data", "weights/all.bin", "zz"])
+def test_a_copy_of_all_files_of_an_artifact_runs_and_has_its_hash(tmp_path: Path, location: str) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'edge-opt[onnx]'")
+    path = external.written(tmp_path / "new.onnx", location)
+    copy = copied(path, tmp_path / "copy")
+    session = runtime.InferenceSession(str(copy), providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    found = session.run(None, {given.name: tiny.pictures(1)})[0]
+    np.testing.assert_allclose(found, tiny.answers(tiny.pictures(1)), atol=1e-5)
+    assert measure_files(files_of(path)) == measure(copy.parent)
+
+
+def test_external_data_count_as_part_of_the_artifact_without_the_package_onnx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = external.written(tmp_path / "new.onnx", "new.onnx.data")
+    data = tmp_path / "new.onnx.data"
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert files_of(path) == {"model.onnx": path, "new.onnx.data": data}
+    assert size_of(path) == path.stat().st_size + data.stat().st_size
+    before = measure_files(given_at(path, targets.load("host")).files)
+    data.write_bytes(data.read_bytes() + bytes(1_000))
+    after = measure_files(given_at(path, targets.load("host")).files)
+    assert after[0] != before[0]
+    assert after[1] == before[1] + 1_000
+
+
+def test_an_onnx_model_in_one_file_and_what_is_no_model_are_that_file(tmp_path: Path) -> None:
+    (tmp_path / "none.onnx").write_bytes(b"no model at all")
+    for path in (tiny.FILES["onnx"], tmp_path / "none.onnx"):
+        assert files_of(path) == {"model.onnx": path}
+        assert size_of(path) == path.stat().st_size
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "C:\\secret", "link", ""])
+def test_weights_elsewhere_are_refused(tmp_path: Path, location: str) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "secret").write_bytes(b"x")
+    (tmp_path / "inner" / "link").symlink_to(tmp_path / "secret")
+    path = external.moved(external.written(tmp_path / "inner" / "new.onnx", "data"), location)
+    for ask in (files_of, size_of):
+        with pytest.raises(InputError, match=r"'new\.onnx' wants to read its weights from") as caught:
+            ask(path)
+        assert caught.value.hint
+
+
+def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
+    path = external.written(tmp_path / "new.onnx", "new.onnx.data")
+    (tmp_path / "new.onnx.data").unlink()
+    with pytest.raises(InputError, match=r"'new\.onnx' are in 'new\.onnx\.data', which is not there"):
+        files_of(path)
+
+
+def test_weights_called_like_the_graph_of_a_copy_are_refused(tmp_path: Path) -> None:
+    path = external.written(tmp_path / "new.onnx", "model.onnx")
+    with pytest.raises(InputError, match=r"has its weights in 'model\.onnx'"):
+        files_of(path)
+    assert size_of(path) == path.stat().st_size + (tmp_path / "model.onnx").stat().st_size
+
+
+def test_a_link_to_a_model_may_have_its_weights_where_it_leads(tmp_path: Path) -> None:
+    # as ONNX Runtime allows it, for caches that keep files under their hash
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    external.written(tmp_path / "blobs" / "a", "b")
+    for name, file in (("new.onnx", "a"), ("b", "b")):
+        (tmp_path / "snapshot" / name).symlink_to(Path("../blobs") / file)
+    assert set(files_of(tmp_path / "snapshot" / "new.onnx")) == {"model.onnx", "b"}
