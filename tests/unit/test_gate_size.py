@@ -15,9 +15,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from edge_opt import units
 from edge_opt.cli.gate_size import size
 from edge_opt.errors import InputError
 from tests.architecture.source import CHECKOUT
+from tests.fixtures import external, tiny
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="there is no git, which it compares with: install git")
 
@@ -132,6 +134,62 @@ def test_weights_that_are_new_count_whole(repository: Path) -> None:
     assert run("net.xml").output.startswith("grown  net.xml  ")
 
 
+def test_an_onnx_graph_counts_with_its_external_data(repository: Path) -> None:
+    graph = external.written(repository / "net.onnx", "net.onnx.data")
+    data = repository / "net.onnx.data"
+    commit(repository)
+    whole = graph.stat().st_size + data.stat().st_size
+    assert f"net.onnx  {units.format_bytes(whole)} (gzip" in run("net.onnx").output
+    data.write_bytes(data.read_bytes() + bytes(whole // 10))
+    for words in (["net.onnx"], ["net.onnx.data"], ["net.onnx.data", "net.onnx"]):
+        found = run(*words)
+        assert found.exit_code == 1
+        assert found.output.startswith("grown  net.onnx  ")
+        assert len(found.output.splitlines()) == 1
+
+
+def test_external_data_count_under_the_name_that_they_had_at_the_commit(repository: Path) -> None:
+    external.written(repository / "net.onnx", "old/all weights")
+    commit(repository)
+    shutil.rmtree(repository / "old")
+    external.written(repository / "net.onnx", "net.onnx.data")
+    assert run("net.onnx").output.startswith("ok  net.onnx  ")
+
+
+def test_weights_that_moved_out_of_the_graph_are_no_growth(repository: Path) -> None:
+    shutil.copy(tiny.FILES["onnx"], repository / "net.onnx")
+    commit(repository)
+    external.written(repository / "net.onnx", "net.onnx_data")
+    found = run("--size", "5%", "net.onnx_data")  # what the graph says about them takes some bytes
+    assert found.output.startswith("ok  net.onnx  ")
+
+
+def test_external_data_that_git_does_not_keep_are_no_growth(repository: Path) -> None:
+    (repository / ".gitignore").write_text("*.data\n")
+    external.written(repository / "net.onnx", "net.onnx.data")
+    commit(repository)
+    assert run("net.onnx").output.endswith("as in HEAD\n")
+
+
+def test_external_data_beside_a_graph_in_git_lfs_are_found_by_the_graph_that_was_fetched(repository: Path) -> None:
+    external.written(repository / "net.onnx", "net.onnx.data")
+    fetched = {path: path.read_bytes() for path in repository.glob("net.*")}
+    for path, content in fetched.items():
+        path.write_text(POINTER.format("0" * 64, len(content)))
+    commit(repository)
+    for path, content in fetched.items():
+        path.write_bytes(content)
+    assert run("net.onnx").output.endswith("as in HEAD\n")
+    (repository / "net.onnx.data").write_bytes(bytes(5_000))
+    assert run("net.onnx").output.startswith("grown  net.onnx  ")
+
+
+def test_external_data_that_are_missing_are_named(repository: Path) -> None:
+    external.written(repository / "net.onnx", "net.onnx.data")
+    (repository / "net.onnx.data").unlink()
+    assert "'net.onnx.data', which is not there" in refused("net.onnx").message
+
+
 def test_other_xml_may_grow_as_it_likes(repository: Path) -> None:
     (repository / "strings.xml").write_text("<resources/>")
     (repository / "strings.bin").write_bytes(bytes(10))
@@ -199,6 +257,29 @@ def test_a_folder_without_git_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_git_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "git is not installed" in refused(MODEL).message
+
+
+def partial_clone(repository: Path) -> Path:
+    """A clone without the content of older commits, whose remote cannot be reached."""
+    (repository / MODEL).write_bytes(b"y" * 20_000)
+    commit(repository)
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    git(repository.parent, "clone", "--quiet", "--filter=blob:none", repository.as_uri(), "a clone")
+    clone = repository.parent / "a clone"
+    git(clone, "remote", "set-url", "origin", (repository.parent / "gone").as_uri())
+    return clone
+
+
+def test_a_file_whose_content_a_partial_clone_lacks_is_not_new(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(partial_clone(repository))
+    assert run(MODEL).output.endswith("as in HEAD\n")
+    error = refused("--rev", "HEAD~1", MODEL)
+    assert "git cannot read '" in error.message
+    assert MODEL in error.message
+    Path("new.onnx").write_bytes(bytes(10))
+    assert run("--rev", "HEAD~1", "new.onnx").output.startswith("new  ")  # the tree is there, and says so
 
 
 # ── the hook ────────────────────────────────────────────────────────────────────────────────────────────────────────

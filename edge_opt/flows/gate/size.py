@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge_opt import store, units
 from edge_opt.errors import InputError
+from edge_opt.nets import onnx_data
 
 Status = Literal["ok", "new", "grown", "too large", "no model"]
 
@@ -21,13 +22,14 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _POINTER_BYTES = 1024  # what Git LFS writes in place of a file is never longer
 _HEAD_BYTES = 4096
 _COMMIT = re.compile("[0-9a-f]{40,64}")
+_DATA = re.compile(r"(?<=\.onnx)[._]data$")  # what is added to the name of a graph for that of its weights
 # a hook runs with the repository of its git in the environment; files are asked for by the folder that they lie in
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sized:
-    """A file beside what it was at a commit; of OpenVINO, the network with its weights."""
+    """A file beside what it was at a commit, together with its weights where they are files of their own."""
 
     path: Path
     status: Status
@@ -63,12 +65,21 @@ def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: 
 
 
 def _whole(path: Path) -> Path:
-    """The file that stands for the artifact: weights of OpenVINO are counted with the network beside them."""
+    """The file that stands for the artifact: weights are counted with the network or graph beside them."""
     network = path.with_suffix(".xml")
-    return network if path.suffix == ".bin" and network.is_file() and _is_network(network) else path
+    if path.suffix == ".bin" and network.is_file() and _is_network(network):
+        return network
+    graph = path.with_name(_DATA.sub("", path.name))
+    return graph if graph.is_file() and path in _parts(graph) else path
 
 
 def _parts(path: Path) -> tuple[Path, ...]:
+    """The file, then its weights. Raises ModelError where ONNX has some that lie elsewhere or are missing."""
+    if path.suffix == ".onnx":
+        try:
+            return tuple(dict.fromkeys((path, *onnx_data.data_files(path).values())))
+        except ValueError:  # no model, as a pointer of Git LFS
+            return (path,)
     weights = path.with_suffix(".bin")
     return (path, weights) if path.suffix == ".xml" and weights.is_file() else (path,)
 
@@ -82,7 +93,7 @@ def _is_network(path: Path) -> bool:
 
 def _sized(path: Path, status: Status, parts: tuple[Path, ...], before: int | None) -> Sized:
     pointers = any(_pointed(_head(part)) is not None for part in parts)
-    compressed = None if pointers else store.measure_files({part.name: part for part in parts})[2]
+    compressed = None if pointers else store.measure_files({str(part): part for part in parts})[2]
     size_bytes = sum(_size(part) for part in parts)
     return Sized(path=path, status=status, size_bytes=size_bytes, compressed_bytes=compressed, before_bytes=before)
 
@@ -109,18 +120,72 @@ def _pointed(content: bytes) -> int | None:
 # ── git ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Commit:
+    """What a commit of the repository in ``top`` holds."""
+
+    top: Path
+    hash: str
+
+    def blob(self, path: Path) -> str | None:
+        """The name that git has for the content of ``path``, which is no link; None where the commit has no such file.
+
+        Only the tree is asked: where the content is missing, as in a partial clone, the file is there all the same.
+        """
+        if not path.is_relative_to(self.top):
+            return None
+        listed = self._read(path, "ls-tree", self.hash, f"./{path.relative_to(self.top)}").split(maxsplit=3)
+        return listed[2].decode() if listed and listed[1] == b"blob" else None
+
+    def size(self, path: Path, blob: str) -> int:
+        """The bytes of a file; of a pointer of Git LFS, those of the file that it stands for."""
+        size = int(self._read(path, "cat-file", "-s", blob))
+        pointed = _pointed(self.content(path, blob)) if size <= _POINTER_BYTES else None
+        return size if pointed is None else pointed
+
+    def content(self, path: Path, blob: str) -> bytes:
+        """All of a file."""
+        return self._read(path, "cat-file", "blob", blob)
+
+    def _read(self, path: Path, *arguments: str) -> bytes:
+        done = _git(self.top, *arguments)
+        if done.returncode:
+            raise InputError(
+                f"git cannot read '{path}' as it was at {self.hash[:12]}: {_words(done)}",
+                "a partial clone fetches old files when they are needed: try again where its remote can be reached",
+            )
+        return done.stdout
+
+
 def _before(parts: tuple[Path, ...], rev: str) -> int | None:
-    """The bytes of the same files at ``rev``; None where the first of them was not there."""
+    """The bytes of the same artifact at ``rev``; None where the first of its files was not there."""
     # git keeps a link as the text of where it leads
-    paths = [part.resolve() for part in parts]
-    commit = _commit(paths[0].parent, rev)
-    if commit is None:
+    graph, *weights = (part.resolve() for part in parts)
+    commit = _commit(graph.parent, rev)
+    blob = commit.blob(graph) if commit else None
+    if commit is None or blob is None:
         return None
-    known = [_committed(path, commit) for path in paths]
-    return None if known[0] is None else sum(size or 0 for size in known)
+    size = commit.size(graph, blob)
+    named = _data_at(commit, parts[0], blob) if graph.suffix == ".onnx" else None
+    for path in weights if named is None else named:
+        stored = commit.blob(path)
+        if stored is not None:
+            size += commit.size(path, stored)
+        elif named is not None and path in weights:  # not kept in git: it has not grown as far as git knows
+            size += _size(path)
+    return size
 
 
-def _commit(folder: Path, rev: str) -> str | None:
+def _data_at(commit: _Commit, graph: Path, blob: str) -> list[Path] | None:
+    """The files that held the weights of an ONNX graph at a commit; None where its content does not say."""
+    try:
+        names = onnx_data.locations(commit.content(graph, blob))
+    except ValueError:  # a pointer of Git LFS
+        return None
+    return [(graph.parent / name).resolve() for name in names if name and "\0" not in name]
+
+
+def _commit(folder: Path, rev: str) -> _Commit | None:
     """The commit that ``rev`` names; None in a repository whose first commit is only being made."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top.returncode:
@@ -131,26 +196,13 @@ def _commit(folder: Path, rev: str) -> str | None:
     if not rev.startswith("-"):
         found = _git(folder, "rev-parse", "--quiet", "--verify", f"{rev}^{{commit}}").stdout.decode().strip()
         if _COMMIT.fullmatch(found):  # git would also take '^HEAD', which is no commit
-            return found
+            return _Commit(top=Path(os.fsdecode(top.stdout.removesuffix(b"\n"))), hash=found)
     if rev == REV and not _git(folder, "rev-list", "--all", "--max-count=1").stdout.strip():
         return None
     raise InputError(
         f"there is no commit '{rev}' in the repository of '{folder}'",
         "a shallow clone holds the newest only: 'git fetch origin BRANCH' gets more, under the name FETCH_HEAD",
     )
-
-
-def _committed(path: Path, commit: str) -> int | None:
-    """The size of a file at a commit; None where it was not there."""
-    place = f"{commit}:./{path.name}"
-    found = _git(path.parent, "cat-file", "-s", place)
-    if found.returncode:
-        return None
-    size = int(found.stdout)
-    if size <= _POINTER_BYTES:
-        pointed = _pointed(_git(path.parent, "cat-file", "blob", place).stdout)
-        return size if pointed is None else pointed
-    return size
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
