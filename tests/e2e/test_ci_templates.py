@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,13 @@ def test_the_action_installs_its_own_checkout_with_the_extras(tmp_path: Path) ->
 
 
 @needs_bash
+@pytest.mark.parametrize(("extras", "installed"), [("litert", "[litert,gate]"), ("", "[gate]")])
+def test_the_action_installs_what_a_history_needs_by_itself(tmp_path: Path, extras: str, installed: str) -> None:
+    given = {"GITHUB_ACTION_PATH": "/edge-opt", "INPUT_EXTRAS": extras, "INPUT_AGAINST": "a history.jsonl"}
+    assert asked_for("install", tmp_path, **given)[-1] == f"/edge-opt{installed}"
+
+
+@needs_bash
 def test_the_action_calibrates_at_the_limit_that_it_will_hold(tmp_path: Path) -> None:
     asked = asked_for("calibrate", tmp_path, INPUT_BASELINE="a base.tflite", INPUT_LATENCY="3%", INPUT_THREADS="2")
     assert asked == ["gate", "calibrate", "--latency=3%", "--threads=2", "--", "a base.tflite"]
@@ -243,7 +250,7 @@ def project(tmp_path: Path) -> Path:
 def job(project: Path, shell: str = "sh", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the job's script in one shell, as a runner does, without its installation."""
     program(project.parent / "bin")
-    lines = [line for line in (*JOB["before_script"], *JOB["script"]) if not line.startswith("python -m pip install")]
+    lines = [line for line in (*JOB["before_script"], *JOB["script"]) if "python -m pip install" not in line]
     assert len(lines) == len(JOB["script"])
     given = {
         **JOB["variables"],
@@ -265,7 +272,8 @@ def test_the_gitlab_job_compares_with_the_branch_that_it_merges_into(project: Pa
     assert "models/a model.tflite against .edge-opt-baseline/models/a model.tflite" in done.stdout
     for name in (*JOB["artifacts"]["paths"], *JOB["artifacts"]["reports"].values()):
         assert (project / name).stat().st_size
-    assert json.loads((project / JOB["artifacts"]["reports"]["codequality"]).read_text()) == []
+    (issue,) = json.loads((project / JOB["artifacts"]["reports"]["codequality"]).read_text())
+    assert issue["check_name"] == "EO907"  # both are the same file
     again = job(project, EDGE_OPT_LATENCY="off", CI_MERGE_REQUEST_TARGET_BRANCH_NAME="gone")
     assert again.returncode not in (0, 1, 3)
 
@@ -292,6 +300,49 @@ def test_the_gitlab_job_runs_nothing_that_a_variable_holds(project: Path) -> Non
         assert done.returncode == 2, name
         assert "error: " in done.stderr
     assert not list(project.rglob("hacked"))
+
+
+@pytest.fixture
+def asked_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """The words that the whole job gives to ``edge-opt`` and ``python``, which only write them down."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    for name in ("python", "edge-opt"):
+        (bin / name).write_text(f'#!/bin/sh\nprintf "%s\\n" {name} "$@" >>"{tmp_path}/asked"\n')
+        (bin / name).chmod(0o755)
+
+    def asked(**variables: str) -> list[str]:
+        (tmp_path / "asked").unlink(missing_ok=True)
+        given = {**JOB["variables"], "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}", **variables}
+        lines = "\n".join([*JOB["before_script"], *JOB["script"]])
+        subprocess.run(["sh", "-e", "-c", lines], cwd=tmp_path, env={**os.environ, **given}, check=True)
+        return (tmp_path / "asked").read_text().splitlines()
+
+    return asked
+
+
+OF_THE_RUNNER = {"candidate", "calibrate", "arguments", "extras", "python-version"}
+
+
+@pytest.mark.parametrize("name", [name for name in ACTION["inputs"] if name not in OF_THE_RUNNER])
+def test_the_gitlab_job_takes_what_the_action_takes(asked_of: Callable[..., list[str]], name: str) -> None:
+    words = {"EDGE_OPT_BASELINE": "a b", f"EDGE_OPT_{name.upper()}": "a $b"}
+    assert f"EDGE_OPT_{name.upper()}" in JOB["variables"]
+    assert f"--{name}=a $b" in asked_of(**words)
+
+
+def test_the_gitlab_job_gives_no_option_that_was_not_asked_for(asked_of: Callable[..., list[str]]) -> None:
+    asked = asked_of(EDGE_OPT_BASELINE="a b", EDGE_OPT_CANDIDATE="c")
+    given = [word for word in asked[asked.index("edge-opt") :] if not word.startswith("--report=")]
+    assert given == ["edge-opt", "gate", "check", "--baseline=a b", "--", "c"]
+    assert asked[: asked.index("edge-opt")] == ["python", "-m", "pip", "install", "--quiet", "edge-opt[litert]"]
+
+
+def test_the_gitlab_job_needs_no_branch_where_it_has_a_history(asked_of: Callable[..., list[str]]) -> None:
+    asked = asked_of(EDGE_OPT_AGAINST="a history.jsonl")  # in a folder where git would fail
+    assert "--against=a history.jsonl" in asked
+    assert not [word for word in asked if word.startswith("--baseline")]
+    assert "edge-opt[gate]" in asked
 
 
 def test_cannot_tell_is_a_warning_of_the_gitlab_job() -> None:
