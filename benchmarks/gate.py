@@ -11,6 +11,8 @@ is, is measured apart.
 ::
 
     python benchmarks/gate.py            # about three quarters of an hour; goes on where it was stopped
+
+Rows of other code are refused: after a change of what is studied, give another ``--folder``.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_opt import __version__, convert, gate, stats
+import edge_opt
+from edge_opt import __version__, convert, gate, stats, store
 from edge_opt.devices.local import LocalDevice
 from edge_opt.exporters.tflite import exporter
 from edge_opt.flows.given import temporary
@@ -169,6 +172,13 @@ def compare(found: Mapping[tuple[str, str], Path], kind: str, recipe: str, load:
     )
 
 
+def request(counts: Mapping[str, int]) -> dict[str, Any]:
+    """What a row in the journal depends on, the code among it: rows of another gate are no answer."""
+    parts = store.code("devices", "exporters/tflite", "flows/gate", "runtimes", "stages/gate")
+    modules = {path.name: store.content(path) for path in sorted(Path(edge_opt.__file__).parent.glob("*.py"))}
+    return {"counts": counts, "wider": WIDER, "limits": ONLY_LATENCY, "code": parts | modules}
+
+
 def study(folder: Path, counts: Mapping[str, int]) -> tuple[list[Compared], dict[str, list[float]]]:
     """Every comparison, in the order in which it was made, and how much slower the slower artifacts are."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,7 +186,7 @@ def study(folder: Path, counts: Mapping[str, int]) -> tuple[list[Compared], dict
     plan = [(kind, recipe) for kind, count in counts.items() for index in range(count) for recipe in [_recipe(index)]]
     random.Random(0).shuffle(plan)
     cores = os.cpu_count() or 1
-    with Run.start(folder / "journal", {"counts": counts, "wider": WIDER}, resume=True) as run:
+    with Run.start(folder / "journal", request(counts), resume=True) as run:
         slower = {
             recipe: run.once(f"slower {recipe}", tuple[float, ...], lambda: tuple(really(found, recipe)))  # noqa: B023
             for recipe in WIDER

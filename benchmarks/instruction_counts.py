@@ -11,6 +11,8 @@ many, is found by counting: of those that make at least one percent, the number 
 ::
 
     python benchmarks/instruction_counts.py            # about half an hour; goes on where it was stopped
+
+Rows of other code are refused: after a change of what is studied, give another ``--folder``.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_opt import __version__, convert, stats
+import edge_opt
+from edge_opt import __version__, convert, stats, store
 from edge_opt.devices.callgrind import CallgrindDevice
 from edge_opt.devices.local import LocalDevice
 from edge_opt.exporters.tflite import exporter
@@ -161,13 +164,20 @@ def compare(kind: str, recipe: str, baseline: Path, candidate: Path) -> Compared
     )
 
 
+def request() -> dict[str, Any]:
+    """What a row in the journal depends on, the code among it: rows of another gate are no answer."""
+    parts = store.code("devices", "exporters/tflite", "runtimes", "stages/gate")
+    modules = {path.name: store.content(path) for path in sorted(Path(edge_opt.__file__).parent.glob("*.py"))}
+    return {"counts": COUNTS, "limit": LIMIT, "code": parts | modules}
+
+
 def study(folder: Path) -> tuple[list[Compared], dict[str, Wider]]:
     """Every comparison, in the order in which it was made, and the artifacts that execute more."""
     folder.mkdir(parents=True, exist_ok=True)
     plan = [(kind, RECIPES[index % 2]) for kind, number in COUNTS.items() for index in range(number)]
     random.Random(0).shuffle(plan)
     rows: list[Compared] = []
-    with Run.start(folder / "journal", {"counts": COUNTS, "limit": LIMIT}, resume=True) as run:
+    with Run.start(folder / "journal", request(), resume=True) as run:
         baselines = {recipe: converted(shared_path(DEMO_MODEL), recipe, folder) for recipe in RECIPES}
         wider = {
             recipe: run.once(f"wider {recipe}", Wider, lambda: nearest(recipe, path, folder))  # noqa: B023 - now

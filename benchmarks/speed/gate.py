@@ -35,6 +35,7 @@ PARTS = (
     "calibration_data",
     "examples/web_app",
 )  # of a source tree, as far as it is run
+SIDES = ("baseline", "candidate")
 PAIRS = 5
 LIMIT = "25%"
 _TIMEOUT_S = 300
@@ -121,6 +122,13 @@ def run_suite(side: str, tree: Path, result: Path) -> None:
         raise Impossible(f"the suite does not run against the {side}:\n{ended.stdout[-4000:]}{ended.stderr[-2000:]}")
 
 
+def emptied(folder: Path) -> None:
+    """Make ``folder``, without results of an earlier call: the gate would take them for more of this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+
+
 def compare(commit: str, pairs: int, limit: str, keep: Path) -> int:
     """The exit code of ``edge-opt gate`` on the results of both, which are left in ``keep``."""
     with tempfile.TemporaryDirectory(prefix="edge-opt-speed-", dir=room_in()) as room:
@@ -128,9 +136,10 @@ def compare(commit: str, pairs: int, limit: str, keep: Path) -> int:
         trees = {"baseline": baseline_tree(commit, Path(room) / "old"), "candidate": candidate_tree(Path(room) / "new")}
         for tree in trees.values():
             compileall.compile_dir(tree, quiet=2)
+        for side in SIDES:
+            emptied(keep / side)
         for index in range(pairs):
-            for side in ("baseline", "candidate") if index % 2 == 0 else ("candidate", "baseline"):
-                (keep / side).mkdir(parents=True, exist_ok=True)
+            for side in SIDES if index % 2 == 0 else SIDES[::-1]:
                 run_suite(side, trees[side], keep / side / f"{index}.json")
             print(f"speed: {index + 1} of {pairs} pairs", file=sys.stderr, flush=True)
     ours, theirs = keep / "candidate", keep / "baseline"
