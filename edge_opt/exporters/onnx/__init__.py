@@ -63,8 +63,8 @@ class OnnxExporter:
         return path
 
     def rewritten(self, path: Path, out: Path) -> Path:
-        """Write the network of the artifact at ``path`` anew into ``out``: its weights in another order."""
-        model = onnx_graph.read(path)
+        """Write the network of the artifact at ``path`` anew into ``out``: in one file, its weights turned round."""
+        model = onnx_graph.package().load(str(path))
         weights = list(model.graph.initializer)[::-1]
         del model.graph.initializer[:]
         model.graph.initializer.extend(weights)

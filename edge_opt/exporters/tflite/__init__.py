@@ -61,8 +61,13 @@ class TFLiteExporter:
         return path
 
     def rewritten(self, path: Path, out: Path) -> Path:
-        """Write the network of the artifact at ``path`` anew into ``out``: other bytes in another order."""
-        (out / _FILE).write_bytes(tflite.packed(tflite.load(path)))
+        """Write the network of the artifact at ``path`` anew into ``out``: its weights in another order."""
+        model = tflite.load(path)
+        model.buffers[1:] = model.buffers[:0:-1]  # the first stands for no content
+        used = [tensor for graph in model.subgraphs for tensor in graph.tensors] + list(model.metadata or ())
+        for one in used:
+            one.buffer = len(model.buffers) - one.buffer if one.buffer else 0
+        (out / _FILE).write_bytes(tflite.packed(model))
         return out / _FILE
 
     def layer_errors(
