@@ -60,6 +60,7 @@ def record(latency_ns: float) -> Record:
         label="simulated",
         taken="",
         sha256="",
+        values=1,
         classes=1,
         fingerprint=_FINGERPRINT,
         system="",

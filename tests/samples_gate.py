@@ -21,6 +21,7 @@ def a_subject(name: str = "models/new.tflite", **changes: Any) -> types.Subject:
         runtime_version="ai-edge-litert 2.3.0",
         options={},
         threads=1,
+        values=784,
         classes=10,
         sha256="3b0c5e1f" * 8,
         size_bytes=262_144,

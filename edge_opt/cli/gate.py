@@ -129,7 +129,7 @@ def gate() -> None:
     is_flag=True,
     help="Allow a different version of the runtime from the one that a bundle or a run was measured with.",
 )
-@click.option("--any-classes", is_flag=True, help="Allow CANDIDATE and BASE to have different numbers of classes.")
+@click.option("--any-model", is_flag=True, help="Allow CANDIDATE and BASE to have different inputs or classes.")
 @click.option(
     "--unclear",
     type=click.Choice(list(_UNCLEAR)),

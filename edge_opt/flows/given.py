@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from edge_opt.types import Entry, Target
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 CHECK = "check that it is a whole artifact of this format"  # the hint where one cannot be loaded
 _MODELS = {".keras", ".h5", ".hdf5"}
+_POINTER = b"version https://git-lfs"
 _GIVE = "give a .tflite, .onnx or OpenVINO .xml file"
 
 
@@ -33,7 +35,8 @@ def entries_of(path: Path, target: Target, runtimes: Sequence[str] = ()) -> tupl
     if path.suffix not in SUFFIXES:
         model = path.is_dir() or path.suffix.lower() in _MODELS
         hint = f"make one of it: edge-opt convert {shlex.quote(str(path))} --to tflite" if model else _GIVE
-        raise InputError(f"'{path}' is no artifact that edge-opt runs", hint)
+        raise InputError(f"'{path}' is not an artifact that edge-opt can run", hint)
+    _require_content(path)
     format = SUFFIXES[path.suffix]
     able = [name for name in runtimes or target.runtimes if format in registry.load("runtimes", name).FORMATS]
     if able:
@@ -44,6 +47,21 @@ def entries_of(path: Path, target: Target, runtimes: Sequence[str] = ()) -> tupl
     raise InputError(
         f"no runtime of '{target.name}' loads '{path.name}'", f"'edge-opt targets {target.name}' lists its runtimes"
     )
+
+
+def _require_content(path: Path) -> None:
+    """Nothing; raises InputError for a file that no runtime has to open to know that it is none of its own."""
+    if path.is_dir() or not os.access(path, os.R_OK):
+        return
+    with path.open("rb") as file:
+        head = file.read(len(_POINTER))
+    if not head:
+        raise InputError(f"'{path}' is empty", "build or copy it again")
+    if head == _POINTER:
+        raise InputError(
+            f"'{path}' is a Git LFS pointer, not the artifact itself",
+            "fetch the artifact: git lfs pull, or in CI 'lfs: true' where the repository is checked out",
+        )
 
 
 def runtimes_of(text: str) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ class Subject:
     runtime_version: str
     options: Mapping[str, str]
     threads: int
-    classes: int | None  # how many its first output tells apart; None where its file leaves that open
+    values: int | None  # how many numbers a sample of its first input is; None where its file leaves that open
+    classes: int | None  # how many its first output tells apart; likewise
     sha256: str
     size_bytes: int
     compressed_bytes: int
@@ -97,7 +98,8 @@ class Record:
     label: str  # as the commit it is of
     taken: str  # ISO 8601, UTC
     sha256: str
-    classes: int | None  # as of the subject: an artifact with another number is of another model
+    values: int | None  # as of the subject, both: an artifact with other numbers is of another model
+    classes: int | None
     fingerprint: Fingerprint
     system: str  # of the environment: a new kernel is told, not refused
     medians_ns: tuple[float, ...]

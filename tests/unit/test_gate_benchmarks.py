@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from edge_opt.errors import RunError
+from edge_opt.errors import InputError, RunError
 from edge_opt.flows.gate import benchmarks as flow
 from edge_opt.inputs import pytest_json
 from edge_opt.stages.gate import benchmarks
@@ -216,16 +217,42 @@ def test_the_notch_of_statistics_is_about_the_interval_of_the_samples() -> None:
 
 @pytest.mark.parametrize("data", [True, False])
 def test_a_few_rounds_of_one_run_cannot_tell(tmp_path: Path, data: bool) -> None:
-    base, now = (written(tmp_path / f"{name}.json", {"a": [1.0, 1.0]}, data=data) for name in ("base", "now"))
+    base, now = (
+        written(tmp_path / f"{name}.json", {"a": [1.0, 1.0]}, data=data, minute=minute)
+        for minute, name in enumerate(("base", "now"))
+    )
     (decision,) = flow.gate(now, base, 0.25).decisions
     assert (decision.outcome, decision.change) == ("unclear", None)
     assert "--benchmark-min-rounds" in decision.hint
 
 
 def test_what_took_no_time_that_the_clock_could_see_cannot_be_decided(tmp_path: Path) -> None:
-    base, now = (written(tmp_path / f"{name}.json", {"a": [0.0] * 9}) for name in ("base", "now"))
+    base, now = (
+        written(tmp_path / f"{name}.json", {"a": [0.0] * 9}, minute=minute)
+        for minute, name in enumerate(("base", "now"))
+    )
     (decision,) = flow.gate(now, base, 0.25).decisions
     assert (decision.outcome, decision.change) == ("unclear", None)
+
+
+def test_one_run_on_both_sides_is_refused(tmp_path: Path) -> None:
+    now = written(tmp_path / "now.json", {"a": samples(1e-3, seed=6)})
+    for other in (now, Path(shutil.copy(now, tmp_path / "copy.json"))):
+        with pytest.raises(RunError, match="are the same run"):
+            flow.gate(now, other, 0.25)
+
+
+def test_results_are_compared_with_results_only(tmp_path: Path) -> None:
+    now = written(tmp_path / "now.json", {"a": samples(1e-3, seed=6)})
+    (tmp_path / "empty").mkdir()
+    for other in (tmp_path / "empty", tmp_path / "model.tflite"):
+        if not other.exists():
+            other.write_bytes(b"model")
+        for pair in ((now, other), (other, now)):
+            with pytest.raises(InputError, match=f"'{other}' holds no results of pytest-benchmark"):
+                flow.accepts(*pair)
+    assert flow.accepts(now, now)
+    assert not flow.accepts(tmp_path / "model.tflite", tmp_path / "empty")
 
 
 def test_benchmarks_that_one_side_has_are_told_and_the_others_decided(tmp_path: Path) -> None:

@@ -130,8 +130,8 @@ def test_a_model_of_other_classes_is_allowed_by_its_option(
     words = the_two(tmp_path, classes=10)
     refused = edge_opt(*words)
     assert (refused.code, refused.out) == (2, "")
-    assert "--any-classes" in refused.err
-    assert edge_opt(*words, "--any-classes").code == 0
+    assert "--any-model" in refused.err
+    assert edge_opt(*words, "--any-model").code == 0
 
 
 # ── what the help says ──────────────────────────────────────────────────────────────────────────────────────────────

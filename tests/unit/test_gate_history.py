@@ -34,6 +34,7 @@ def a_record(label: str = "a1b2c3", latency_ns: float = 1e6, **changes: Any) -> 
             label=label,
             taken="2026-11-25T04:00:00+00:00",
             sha256="ab" * 32,
+            values=4,
             classes=4,
             fingerprint=HERE,
             system="Linux 6.6",

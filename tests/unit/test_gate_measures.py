@@ -93,11 +93,18 @@ def test_a_decision_shows_the_medians_of_what_was_measured_and_says_why_it_is_no
     ],
 )
 def test_a_calibration_is_advised_only_for_what_it_measures(measure: str, basis: Any, said: str) -> None:
-    figures = [{measure: 100.0}] * 4, [{measure: 110.0}] * 4
-    found = paired.decide(measure, [0.3, -0.3, 0.25, -0.2], 0.02, figures, basis)
+    figures = [{measure: 100.0}] * 24, [{measure: 110.0}] * 24
+    found = paired.decide(measure, [0.3, -0.3, 0.25, -0.2] * 6, 0.02, figures, basis)
     assert found.outcome == "unclear"
     assert said in found.hint
     assert ("calibrate" in found.hint) == ((measure, basis) == ("latency", "pairs"))
+
+
+def test_an_unclear_decision_that_the_budget_ended_says_so() -> None:
+    figures = [{"latency": 100.0}] * 4, [{"latency": 110.0}] * 4
+    found = paired.decide("latency", [0.3, -0.3, 0.25, -0.2], 0.02, figures, "pairs")
+    assert found.outcome == "unclear"
+    assert found.hint == "the budget ended it after 4 of 24: give it a longer --budget, or use a quieter machine"
 
 
 # ── solo ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,7 @@ def a_subject(folder: Path, artifact: FakeArtifact | None = None, **changes: Any
         "runtime_version": "litert 1.0",
         "options": {},
         "threads": 1,
+        "values": 4,
         "classes": 4,
         "sha256": "ab" * 32,
         "size_bytes": 4000,
@@ -52,9 +53,9 @@ def held(folder: Path, history: Path, artifact: FakeArtifact | None = None, **li
 def test_a_history_is_of_one_model(tmp_path: Path) -> None:
     path = kept(tmp_path)
     subject = a_subject(tmp_path, classes=1000)
-    with pytest.raises(InputError, match=r"with 4 classes, and '.*' has 1000"):
+    with pytest.raises(InputError, match=r"are of different models: 4 classes against 1000"):
         stored.gate(subject, path, {"latency": 0.05}, device=FakeDevice(), watch=silent, rounds=3)
-    with pytest.raises(InputError, match="is of a model with 4 classes") as caught:
+    with pytest.raises(InputError, match="are of different models") as caught:
         stored.record(subject, path, "next", device=FakeDevice(), watch=silent, rounds=3)
     assert "begin another" in caught.value.hint
 

@@ -102,11 +102,40 @@ def test_a_model_of_other_classes_is_no_baseline_until_that_is_allowed(
     tmp_path: Path, base: Path, device: FakeDevice
 ) -> None:
     other = written(tmp_path, classes=1000)
-    with pytest.raises(InputError, match=r"base.tflite' has 3 classes and '.*new.tflite' has 1000") as caught:
+    with pytest.raises(
+        InputError, match=r"base.tflite' and '.*new.tflite' are different models: 3 classes against 1000"
+    ) as caught:
         asked.gate(other, base)
-    assert "--any-classes" in caught.value.hint
+    assert "--any-model" in caught.value.hint
     assert "pair" not in {job["mode"] for job in device.jobs}
-    assert outcomes(asked.gate(other, base, any_classes=True))["latency"] == "ok"
+    assert outcomes(asked.gate(other, base, any_model=True))["latency"] == "ok"
+
+
+def test_a_model_of_other_inputs_is_no_baseline_either_but_another_layout_is(
+    tmp_path: Path, base: Path, device: FakeDevice
+) -> None:
+    larger, turned, free = (
+        written(tmp_path, f"{name}.tflite", input_shape=shape)
+        for name, shape in (("larger", (1, 8, 8, 3)), ("turned", (1, 1, 4, 4)), ("free", (1, None, None, 1)))
+    )
+    square = written(tmp_path, "square.tflite", input_shape=(1, 4, 4, 1))
+    with pytest.raises(InputError, match=r"are different models: 16 values a sample against 192"):
+        asked.gate(larger, square)
+    for other in (turned, free):
+        assert outcomes(asked.gate(other, square))["latency"] == "ok"
+
+
+def test_an_empty_file_or_a_pointer_of_git_lfs_is_called_what_it_is(
+    tmp_path: Path, base: Path, device: FakeDevice
+) -> None:
+    pointer = tmp_path / "new.tflite"
+    pointer.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 970616\n")
+    with pytest.raises(InputError, match="is a Git LFS pointer") as caught:
+        asked.gate(pointer, base)
+    assert "lfs: true" in caught.value.hint
+    pointer.write_bytes(b"")
+    with pytest.raises(InputError, match="is empty"):
+        asked.gate(base, pointer)
 
 
 def test_a_bundle_names_its_own_runtime(tmp_path: Path, base: Path, device: FakeDevice) -> None:
@@ -275,10 +304,10 @@ def _bundle_json(text: str) -> Callable[[Path, Path], Path]:
         (_foreign, "is neither a bundle nor a run"),
         (_diagnosis, "holds a diagnosis"),
         (_unfinished, "is not finished"),
-        (_file("model.keras", ""), "is no artifact that edge-opt runs"),
-        (_file("notes.txt", "buy milk"), "is no artifact that edge-opt runs"),
+        (_file("model.keras", ""), "is not an artifact that edge-opt can run"),
+        (_file("notes.txt", "buy milk"), "is not an artifact that edge-opt can run"),
         (_file("half.tflite", "{"), "'.*half.tflite' cannot be run: could not be loaded"),
-        (_file("empty.tflite", ""), "'.*empty.tflite' cannot be run"),
+        (_file("empty.tflite", ""), "'.*empty.tflite' is empty"),
         (_file("bad.tflite", json.dumps(asdict(FakeArtifact(error="no such operator")))), "no such operator"),
         (_file("dies.tflite", json.dumps(asdict(FakeArtifact(crashes=True)))), "SIGSEGV"),
     ],

@@ -194,6 +194,14 @@ def test_a_calibration_needs_a_latency_and_a_file_to_write(base: Path, device: F
         asked.gate_calibrate(base, output=tmp_path)
 
 
+def test_a_calibration_replaces_nothing_but_a_calibration(base: Path, device: FakeDevice) -> None:
+    before = base.read_bytes()
+    with pytest.raises(InputError, match=r"base.tflite' exists and is not a calibration"):
+        asked.gate_calibrate(base, output=base)
+    assert base.read_bytes() == before
+    assert device.jobs == []
+
+
 def test_accuracy_that_is_off_is_not_missed(tmp_path: Path, base: Path, device: FakeDevice) -> None:
     other = written(tmp_path, latency_ns=99_999)
     assert codes(asked.gate(other, base, limits={"accuracy": "off"})) == set()

@@ -41,7 +41,7 @@ def gate(
     seed: int = 0,
     calibration: str | Path | None = None,
     any_version: bool = False,
-    any_classes: bool = False,
+    any_model: bool = False,
     output: str | Path | None = None,
     command: str = "",
     watch: Watch = silent,
@@ -57,7 +57,7 @@ def gate(
     known_runtime(runtime)
     allowed = limits_of(limits or {}, placement)
     elsewhere = {"-d": data, "-o": output, "--calibration": calibration, "--budget": budget != BUDGET}
-    if baseline is not None and benchmarks.accepts(Path(candidate)):
+    if baseline is not None and benchmarks.accepts(Path(candidate), Path(baseline)):
         _refuse("results of pytest-benchmark", {**elsewhere, **_named(limits, "latency")})
         return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
     profile = targets.load(target)
@@ -80,7 +80,7 @@ def gate(
         seed=seed,
         calibration=Path(calibration) if calibration else None,
         any_version=any_version,
-        any_classes=any_classes,
+        any_model=any_model,
         command=command,
     )
     with _kept(output) as run:
@@ -131,8 +131,7 @@ def gate_calibrate(
     place = Path(output) if output else runner.place(Path(baseline))
     if not place.parent.is_dir():  # it is written when all is measured
         raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
-    if place.is_dir():
-        raise InputError(f"'{place}' is a folder", "give the path of a file with -o")
+    _require_calibration(place)
     timing = device(profile)
     require_match(profile, timing)
     subject = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
@@ -152,6 +151,17 @@ def gate_calibrate(
         )
         write_whole(place, runner.written(found))
     return found, said, place
+
+
+def _require_calibration(place: Path) -> None:
+    """Nothing; raises InputError where something else than a calibration lies at ``place``, which would be lost."""
+    if place.is_dir():
+        raise InputError(f"'{place}' is a folder", "give the path of a file with -o")
+    if place.exists():
+        try:
+            runner.read(place)
+        except RunError as error:
+            raise InputError(f"'{place}' exists and is not a calibration", "remove it, or give another -o") from error
 
 
 @contextmanager

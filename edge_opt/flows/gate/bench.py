@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_opt import registry
 from edge_opt.errors import InputError
 from edge_opt.flows.gate.limits import Limits
-from edge_opt.flows.gate.subject import Given, entry, given_at, opened
+from edge_opt.flows.gate.subject import Given, apart, entry, given_at, opened
 from edge_opt.flows.given import require_match
 from edge_opt.store import Run
 from edge_opt.types import Entry, Finding, Report, Subject, Target, Watch
@@ -29,7 +29,7 @@ class Asked:
     seed: int = 0
     calibration: Path | None = None
     any_version: bool = False
-    any_classes: bool = False
+    any_model: bool = False
     command: str = ""
 
 
@@ -57,11 +57,10 @@ def bench_of(asked: Asked, run: Run, device: registry.Device, watch: Watch) -> B
     before, after = (given_at(path, asked.target, asked.runtime) for path in (asked.baseline, asked.candidate))
     threads = _threads(asked, before, after)
     baseline, candidate = (opened(one, device, threads, any_version=asked.any_version) for one in (before, after))
-    if baseline.classes != candidate.classes and not asked.any_classes:
+    if (differ := apart(baseline, candidate)) and not asked.any_model:
         raise InputError(
-            f"'{baseline.name}' has {baseline.classes} classes and '{candidate.name}' has {candidate.classes}: "
-            "they are different models",
-            "give a baseline of the same model, or allow it with --any-classes",
+            f"'{baseline.name}' and '{candidate.name}' are different models: {differ}",
+            "give a baseline of the same model, or allow it with --any-model",
         )
     return Bench(
         asked=asked,

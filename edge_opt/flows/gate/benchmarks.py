@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_opt import __version__
-from edge_opt.errors import RunError
+from edge_opt.errors import InputError, RunError
 from edge_opt.inputs import pytest_json
 from edge_opt.inputs.pytest_json import BenchmarkRun
 from edge_opt.stages.gate import benchmarks
@@ -19,9 +20,16 @@ _SHOWN = 5
 _FACTS = {"cpu": "processor", "machine": "kind of machine", "python": "Python"}
 
 
-def accepts(path: Path) -> bool:
-    """Whether ``path`` looks like a JSON file of pytest-benchmark, or a folder of such files."""
-    return pytest_json.accepts(path)
+def accepts(candidate: Path, baseline: Path) -> bool:
+    """Whether both look like JSON files of pytest-benchmark, or folders of such. Raises InputError where one does."""
+    found = {path: pytest_json.accepts(path) for path in (candidate, baseline) if path.exists()}
+    if len(set(found.values())) > 1:
+        (other,) = (path for path, accepted in found.items() if not accepted)
+        raise InputError(
+            f"'{other}' holds no results of pytest-benchmark, and what it is compared with does",
+            "give results on both sides, or two artifacts",
+        )
+    return any(found.values())
 
 
 def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, command: str = "") -> Gate:
@@ -33,6 +41,7 @@ def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, comman
     """
     began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     ours, theirs = pytest_json.read(candidate), pytest_json.read(baseline)
+    _require_two(ours, theirs)
     _same_machine((*theirs, *ours))
     if len(ours) != len(theirs):
         raise RunError(
@@ -53,6 +62,16 @@ def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, comman
         started=started,
         seconds=time.monotonic() - began,
     )
+
+
+def _require_two(ours: Sequence[BenchmarkRun], theirs: Sequence[BenchmarkRun]) -> None:
+    """Nothing; raises RunError where both sides hold one and the same run, which is never slower than itself."""
+    for run, other in itertools.product(ours, theirs):
+        if replace(run, path=other.path) == other:
+            raise RunError(
+                f"'{run.path}' and '{other.path}' are the same run",
+                "run the benchmarks on each side, and give the results of both",
+            )
 
 
 def _same_machine(runs: Sequence[BenchmarkRun]) -> None:

@@ -12,6 +12,7 @@ from edge_opt import __version__, registry, stats
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.records import append, read
+from edge_opt.flows.gate.subject import apart
 from edge_opt.flows.given import CHECK, temporary
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
@@ -115,11 +116,10 @@ def record(
 
 
 def _same_model(subject: Subject, history_path: Path, records: Sequence[Record]) -> None:
-    """Nothing; raises InputError where the history is of another model, as far as its classes show that."""
-    if records[-1].classes != subject.classes:
+    """Nothing; raises InputError where the history is of another model, as far as inputs and outputs show that."""
+    if differ := apart(records[-1], subject):
         raise InputError(
-            f"the history '{history_path}' is of a model with {records[-1].classes} classes, "
-            f"and '{subject.name}' has {subject.classes}",
+            f"the history '{history_path}' and '{subject.name}' are of different models: {differ}",
             "give the history of this model, or begin another: edge-opt gate record",
         )
 
@@ -154,6 +154,7 @@ def _record(subject: Subject, found: Measured, label: str) -> Record:
         label=label,
         taken=_now(),
         sha256=subject.sha256,
+        values=subject.values,
         classes=subject.classes,
         fingerprint=fingerprints.fingerprint(subject, found.environment, found.runtime_version),
         system=found.environment.system,

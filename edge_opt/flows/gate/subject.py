@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from edge_opt.flows.asked import load_report
 from edge_opt.flows.given import CHECK, SUFFIXES, entry_of, files_of
 from edge_opt.results.report import words
 from edge_opt.store import measure, measure_files, parse
-from edge_opt.types import Entry, Measured, Report, Subject, Target, TensorSpec
+from edge_opt.types import Entry, Measured, Record, Report, Subject, Target, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +87,24 @@ def opened(given: Given, device: registry.Device, threads: int, *, any_version: 
         runtime_version=version,
         options=given.entry.options,
         threads=threads,
+        values=_values(parse(tuple[TensorSpec, ...], answer["inputs"])[0]),
         classes=parse(tuple[TensorSpec, ...], answer["outputs_spec"])[0].shape[-1],
         sha256=sha256,
         size_bytes=size_bytes,
         compressed_bytes=compressed_bytes,
     )
+
+
+def _values(taken: TensorSpec) -> int | None:
+    """How many numbers a sample is, in whichever layout."""
+    fixed = [size for size in taken.shape[1:] if size is not None]
+    return math.prod(fixed) if len(fixed) == len(taken.shape) - 1 else None
+
+
+def apart(one: Subject | Record, other: Subject) -> str:
+    """How the inputs and outputs of two models differ, as far as their files say; "" where they may be the same."""
+    pairs = {"values a sample": (one.values, other.values), "classes": (one.classes, other.classes)}
+    return ", ".join(f"{a} {what} against {b}" for what, (a, b) in pairs.items() if a and b and a != b)
 
 
 def entry(subject: Subject) -> Entry:

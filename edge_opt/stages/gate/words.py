@@ -42,6 +42,8 @@ def _deciding(measure: str, change: Interval, limit: float, evidence: int, basis
     needed = math.ceil(evidence * (half / distance) ** 2) if distance > 0 else MOST + 1
     if evidence < needed <= MOST:
         return f"about {needed} processes would decide: give it a longer --budget"
+    if evidence < MOST and basis in _EVIDENCE:
+        return f"the budget ended it after {evidence} of {MOST}: give it a longer --budget, or use a quieter machine"
     if (measure, basis) == ("latency", "pairs"):  # all that a calibration measures
         return "use a quieter machine, or a limit that this one can keep: 'edge-opt gate calibrate' finds it"
     return f"use a quieter machine, or allow more with --{measure}"
