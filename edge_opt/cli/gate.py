@@ -11,10 +11,9 @@ from typing import Any
 import click
 
 from edge_opt import stats, units
-from edge_opt.cli import options
+from edge_opt.cli import gate_reports, options
 from edge_opt.cli.gate_size import size
 from edge_opt.cli.progress import Progress
-from edge_opt.errors import RunError
 from edge_opt.flows import api
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.asked import BUDGET
@@ -48,24 +47,6 @@ def _threads(of_an_artifact: str) -> options.Decorator[Any]:
         help="Threads of the runtime. By default as many as a bundle or a run was measured with; "
         f"for an artifact, {of_an_artifact}.",
     )
-
-
-def _files(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, Path]]:
-    """The format and the file of each ``--report``; what cannot be written is refused before anything is measured."""
-    found = []
-    for text in values:
-        name, separator, file = text.partition("=")
-        if not separator or name not in FORMATS or not file:
-            raise click.BadParameter(f"'{text}' is not FORMAT=FILE, with one of {', '.join(FORMATS)}")
-        path = Path(file)
-        if path.is_dir():
-            raise click.BadParameter(f"'{path}' is a folder: give the path of a file")
-        if not path.parent.is_dir():
-            raise click.BadParameter(f"there is no folder '{path.parent}' to write '{path}' to")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise click.BadParameter(f"you may not write to '{path}'")
-        found.append((name, path))
-    return found
 
 
 @click.group(cls=_Words, subcommand_metavar="CANDIDATE --baseline BASE | calibrate | record | size")
@@ -141,7 +122,7 @@ def gate() -> None:
     "--report",
     "reports",
     multiple=True,
-    callback=_files,
+    callback=gate_reports.parse,
     metavar="FORMAT=FILE",
     help="Also write the decisions to a file, as in junit=gate.xml; repeat for more.",
 )
@@ -164,6 +145,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     """
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     unclear, reports, format = given.pop("unclear"), given.pop("reports"), given.pop("format")
+    gate_reports.require_apart(reports, given)
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = api.gate(
             given.pop("candidate"),
@@ -177,20 +159,10 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         for finding in found.findings:
             watch.finding(finding)
     click.echo(render(found, format), nl=False)
-    for name, path in reports:
-        _write(path, render(found, name))
     if format == "github":
         _github(found)
+    gate_reports.write(reports, found)
     ctx.exit(_EXIT.get(outcome(found), _UNCLEAR[unclear]))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RunError(
-            f"'{path}' cannot be written: {error.strerror}", "free some space, or give another file to --report"
-        ) from error
 
 
 def _github(found: Gate) -> None:

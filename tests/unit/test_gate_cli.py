@@ -210,6 +210,100 @@ def test_a_report_that_fails_in_the_end_is_a_sentence_below_the_decision(
     assert "gate.xml' cannot be written: No space left on device" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ("json={folder}/base.tflite", "the baseline, "),
+        ("md={folder}/new.tflite", "the candidate, "),
+        ("md={folder}/link.md", "the candidate, "),
+        ("text={folder}/other.onnx", "other.onnx' exists and is not a report"),
+        ("json={folder}/base.tflite.gate.json", "the calibration, "),
+        ("json={folder}/data.json", "the data, "),
+        ("json={folder}/photos/gate.json", "into the data, "),
+        ("json={folder}/photos/../photos/deep/gate.json", "into the data, "),
+        ("junit={folder}/net.xml", "net.xml' exists and is not a report"),
+        ("md={folder}/samples", "cannot be both"),
+    ],
+)
+def test_a_report_never_overwrites_what_the_gate_reads(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], report: str, said: str
+) -> None:
+    words = the_two(tmp_path)
+    (tmp_path / "link.md").symlink_to(tmp_path / "new.tflite")
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    (tmp_path / "net.xml").write_text('<net name="x"></net>')
+    (tmp_path / "other.onnx").write_text("weights")
+    data = tmp_path / ("data.json" if "data.json" in report else "photos")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    ended = edge_opt(*words, "-d", data, "-o", tmp_path / "samples", "--report", report.format(folder=tmp_path))
+    assert (ended.code, ended.out, device.jobs) == (2, "", [])
+    assert said in ended.err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("file", ["report.json", "gate.md"])
+def test_a_report_is_not_written_into_a_run_that_it_is_about(
+    tmp_path: Path, base: Path, device: FakeDevice, edge_opt: Callable[..., Ended], file: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "report.json").write_text("{}")
+    ended = edge_opt("gate", run, "--baseline", base, "--report", f"json={run / file}")
+    assert (ended.code, device.jobs) == (2, [])
+    assert "the candidate, " in ended.err
+    assert (run / "report.json").read_text() == "{}"
+
+
+def test_a_report_never_overwrites_the_history(
+    base: Path, history: Path, device: FakeDevice, edge_opt: Callable[..., Ended]
+) -> None:
+    link = history.with_name("history.json")
+    link.symlink_to(history)  # by its own name it could be a report
+    before = history.read_bytes()
+    for path in (history, link):
+        assert edge_opt("gate", base, "--against", history, "--report", f"json={path}").code == 2
+    assert (history.read_bytes(), device.jobs) == (before, [])
+
+
+def test_two_reports_in_one_file_are_refused(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended]
+) -> None:
+    both = (f"{name}={tmp_path}/{file}" for name, file in {"md": "gate.txt", "text": "./gate.txt"}.items())
+    ended = edge_opt(*the_two(tmp_path), *(word for report in both for word in ("--report", report)))
+    assert (ended.code, device.jobs) == (2, [])
+    assert "gate.txt' is given twice" in ended.err
+
+
+def test_an_older_report_is_replaced(tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended]) -> None:
+    link = tmp_path / "latest.xml"
+    link.symlink_to(tmp_path / "gate.xml")
+    for _ in range(2):
+        assert edge_opt(*the_two(tmp_path), "--report", f"junit={link}").code == 0
+    assert link.is_symlink()
+    assert ElementTree.parse(tmp_path / "gate.xml").getroot().tag.startswith("testsuite")
+
+
+def test_reports_after_one_that_fails_are_written_all_the_same(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+
+    def replace(source: Path, place: Path) -> None:
+        if Path(place).name == "gate.xml":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, place)
+
+    words = the_two(tmp_path, **SLOWER)
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(os, "replace", replace)
+    reports = ("--report", f"junit={tmp_path / 'gate.xml'}", "--report", f"md={tmp_path / 'gate.md'}")
+    ended = edge_opt(*words, *reports)
+    assert ended.code == 2
+    assert "gate.xml' cannot be written: No space left on device" in ended.err
+    assert "gate.md'" not in ended.err
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "gate.md"}  # nor anything half written
+
+
 # ── a history ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -49,7 +49,7 @@ def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: 
     for given in dict.fromkeys(_whole(path) for path in files):
         if not given.is_file():
             raise InputError(f"there is no file '{given}'", "check the path")
-        if given.suffix == ".xml" and not _is_network(given):
+        if given.suffix == ".xml" and not is_network(given):
             found.append(_sized(given, "no model", (given,), None))
             continue
         parts = _parts(given)
@@ -67,7 +67,7 @@ def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: 
 def _whole(path: Path) -> Path:
     """The file that stands for the artifact: weights are counted with the network or graph beside them."""
     network = path.with_suffix(".xml")
-    if path.suffix == ".bin" and network.is_file() and _is_network(network):
+    if path.suffix == ".bin" and network.is_file() and is_network(network):
         return network
     graph = path.with_name(_DATA.sub("", path.name))
     return graph if graph.is_file() and path in _parts(graph) else path
@@ -84,7 +84,7 @@ def _parts(path: Path) -> tuple[Path, ...]:
     return (path, weights) if path.suffix == ".xml" and weights.is_file() else (path,)
 
 
-def _is_network(path: Path) -> bool:
+def is_network(path: Path) -> bool:
     """Whether an XML file is a network of OpenVINO, which begins with the element ``net``."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
