@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shlex
 import sys
@@ -13,7 +14,9 @@ import click
 from edge_opt import stats, units
 from edge_opt.cli import gate_reports, options
 from edge_opt.cli.gate_size import size
+from edge_opt.cli.groups import Group
 from edge_opt.cli.progress import Progress
+from edge_opt.errors import UnknownName
 from edge_opt.flows import api
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.asked import BUDGET
@@ -25,14 +28,23 @@ _EXIT = {"ok": 0, "improved": 0, "regressed": 1}
 _UNCLEAR = {"exit": 3, "pass": 0, "fail": 1}
 
 
-class _Words(click.Group):
+class _Words(Group):
     """A group whose first word may be left out: ``edge-opt gate CANDIDATE`` is ``edge-opt gate check CANDIDATE``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The words, with ``check`` in front where they begin with none of the group's own."""
+        """The words, with ``check`` in front where they begin with none of the group's own. Raises UnknownName."""
         if args and args[0] not in (*self.commands, "-h", "--help"):
+            self._require_no_slip(args[0])
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def _require_no_slip(self, word: str) -> None:
+        """Nothing; raises UnknownName for a word that is nearly one of the group's, and no file."""
+        bare = word == Path(word).stem and not os.path.lexists(word)
+        if bare and (near := difflib.get_close_matches(word, self.commands, n=1)):
+            raise UnknownName(
+                f"'{word}' is neither a file nor a command of 'edge-opt gate'", f"did you mean '{near[0]}'?"
+            )
 
 
 def _limit(name: str, what: str) -> options.Decorator[Any]:

@@ -57,7 +57,7 @@ def _require_place(path: Path) -> None:
 
 
 def require_apart(reports: Reports, given: Mapping[str, Any]) -> None:
-    """Nothing; raises InputError where a report is what the gate reads, lies in such a folder, or is there and no report.
+    """Nothing; raises InputError where a report is what the gate reads, lies in it, or is a file that is no report.
 
     ``given`` holds the paths by the names of their parameters; a link counts as what it leads to.
     """

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from edge_opt import __version__
+from edge_opt.cli.groups import Group
 from edge_opt.cli.streams import outliving_readers
 from edge_opt.errors import EdgeOptError, UnknownName
 
@@ -42,7 +43,7 @@ _GO_ON = {
 _REPORT = "run it again with --debug, and report what that shows, with the command"
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A group whose commands are imported when they are used, and listed without being imported."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

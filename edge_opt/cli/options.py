@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from edge_opt.errors import InputError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
-PATH = click.Path(path_type=Path)
+
+class _Path(click.Path):
+    """A path that is not empty, and may be read where there is something: Python takes "" for the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises InputError."""
+        if not os.fspath(value).strip():
+            name = param.get_error_hint(ctx) if param else "the path"
+            raise InputError(f"{name} is empty", "give a path: a variable in its place may not be set")
+        if os.path.exists(value) and not os.access(value, os.R_OK):
+            raise InputError(f"you may not read '{os.fspath(value)}'", "look at its permissions: ls -ld shows them")
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path()
 
 
 def _counts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:

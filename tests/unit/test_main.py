@@ -29,6 +29,15 @@ def ended(monkeypatch: pytest.MonkeyPatch, error: BaseException, *words: str) ->
     return end.value.code
 
 
+def typed_wrongly(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit code of the command line with these words."""
+    monkeypatch.setattr(sys, "argv", ["edge-opt", *words])
+    with pytest.raises(SystemExit) as end:
+        entry.main()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
 def test_a_fault_of_edge_opt_is_a_sentence_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,12 +112,72 @@ def test_a_folder_that_may_not_be_read_is_refused_with_its_name(
 def test_what_click_refuses_is_said_as_all_other_errors_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], said: str
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["edge-opt", *typed])
-    with pytest.raises(SystemExit) as end:
-        entry.main()
-    assert end.value.code == 2
+    assert typed_wrongly(monkeypatch, *typed) == 2
     error, hint = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ")
     assert said in error
     assert hint.startswith("  hint: edge-opt")
     assert "--help" in hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        (["gate", "new.tflite", "--latency"], "edge-opt gate check"),
+        (["gate", "size", "--max"], "edge-opt gate size"),
+        (["bench", "--rounds"], "edge-opt bench"),
+    ],
+)
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], command: str
+) -> None:
+    assert typed_wrongly(monkeypatch, *typed) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert "requires an argument" in error
+    assert f"(see: {command} --help)" in hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        (["gate", "", "--against", "h.jsonl"], "'CANDIDATE'"),
+        (["gate", ".", "--baseline", ""], "'--baseline'"),
+        (["bench", ""], "'ARTIFACT...'"),
+        (["optimize", " ", "-d", "data.npz"], "'MODEL'"),
+        (["evaluate", "m.tflite", "-d", ""], "'-d' / '--data'"),
+        (["convert", "m.keras", "-o", ""], "'-o' / '--output'"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], name: str
+) -> None:
+    assert typed_wrongly(monkeypatch, *typed) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == f"error: {name} is empty"
+    assert "variable" in hint
+
+
+def test_a_file_that_may_not_be_read_leads_to_its_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "base.tflite").touch()
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "base.tflite")  # tests may run as root
+    assert typed_wrongly(monkeypatch, "gate", "new.tflite", "--baseline", str(tmp_path / "base.tflite")) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: you may not read '")
+    assert "permissions" in hint
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("chekc", "did you mean 'check'?"), ("recrod", "did you mean 'record'?"), ("record.tflite", ""), ("main", "")],
+)
+def test_a_slip_in_a_command_of_the_gate_is_no_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert typed_wrongly(monkeypatch, "gate", word, "a.tflite") == 2
+    assert capsys.readouterr().err.endswith(f"hint: {said}\n") is bool(said)
+    (tmp_path / word).mkdir()  # as a bundle may be called
+    assert typed_wrongly(monkeypatch, "gate", word, "a.tflite") == 2
+    assert "did you mean" not in capsys.readouterr().err
