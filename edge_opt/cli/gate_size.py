@@ -21,7 +21,7 @@ from edge_opt.flows.gate.size import FAILED, GROWTH, REV, Sized, sizes
 def size(ctx: click.Context, /, files: tuple[Path, ...], rev: str, size: str, most: str, debug: bool) -> None:
     """Compare the size of each FILE with its size in git, without running anything: for a pre-commit hook.
 
-    An OpenVINO network counts together with the weights beside it. A new file is ok unless it is larger than --max.
+    OpenVINO and ONNX count together with the weights beside them. A new file is ok unless it is larger than --max.
 
     Exit code 0: none grew by more than --size; 1: one did, or is larger than --max; 2: something went wrong.
     """
@@ -34,10 +34,10 @@ def size(ctx: click.Context, /, files: tuple[Path, ...], rev: str, size: str, mo
 
 def _said(one: Sized, rev: str, growth: str, most: str) -> str:
     """What it is and was: ``3.54 MiB (gzip 3.12 MiB), +0.41% since HEAD``."""
+    if one.status == "skipped":
+        return "not an OpenVINO network"
     zipped = "" if one.compressed_bytes is None else f" (gzip {units.format_bytes(one.compressed_bytes)})"
     said = f"{units.format_bytes(one.size_bytes)}{zipped}"
-    if one.status == "no model":
-        return f"{said}, no network of OpenVINO"
     if one.before_bytes is None:
         said += f", not in {rev}"
     elif one.before_bytes == one.size_bytes:

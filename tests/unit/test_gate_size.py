@@ -197,8 +197,9 @@ def test_other_xml_may_grow_as_it_likes(repository: Path) -> None:
     (repository / "strings.xml").write_text("<resources>" + " " * 1_000 + "</resources>")
     found = run("strings.xml", "strings.bin")
     assert found.exit_code == 0
-    assert [line[:8] for line in found.output.splitlines()] == ["no model", "ok      "]
-    assert "no network of OpenVINO" in found.output
+    skipped, other = found.output.splitlines()
+    assert skipped == "skipped  strings.xml  not an OpenVINO network"
+    assert other.startswith("ok       strings.bin  ")
 
 
 def test_a_pointer_of_git_lfs_counts_as_what_it_stands_for(repository: Path) -> None:
@@ -241,6 +242,21 @@ def refused(*words: str) -> InputError:
 
 def test_a_missing_file_is_named(repository: Path) -> None:
     assert "'models/gone.tflite'" in refused("models/gone.tflite").message
+
+
+@pytest.mark.parametrize("folder", [".", "models"])
+def test_a_folder_is_not_called_missing(repository: Path, folder: str) -> None:
+    error = refused(MODEL, folder)
+    assert error.message == f"'{folder}' is a folder"
+    assert error.hint.endswith("*.tflite")
+
+
+def test_an_empty_file_is_no_model_and_passes_only_where_it_may_be_something_else(repository: Path) -> None:
+    for name in ("m.tflite", "net.onnx", "pom.xml", "firmware.bin"):
+        (repository / name).touch()
+    assert refused("m.tflite").message == "'m.tflite' is empty"
+    assert refused(MODEL, "net.onnx").message == "'net.onnx' is empty"
+    assert run("pom.xml", "firmware.bin").exit_code == 0
 
 
 @pytest.mark.parametrize("rev", ["nobody", "-h", "^HEAD", f"HEAD:{MODEL}", "HEAD HEAD", ""])

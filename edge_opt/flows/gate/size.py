@@ -14,7 +14,7 @@ from edge_opt import store, units
 from edge_opt.errors import InputError
 from edge_opt.nets import onnx_data
 
-Status = Literal["ok", "new", "grown", "too large", "no model"]
+Status = Literal["ok", "new", "grown", "too large", "skipped"]
 
 REV, GROWTH = "HEAD", "2%"
 FAILED: tuple[Status, ...] = ("grown", "too large")
@@ -39,18 +39,19 @@ class Sized:
 
 
 def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: str = "") -> tuple[Sized, ...]:
-    """Each of ``files`` once: *grown* by more than ``growth`` since ``rev``, *too large* for ``most``, *new* or *ok*.
+    """Each of ``files`` once: *grown* by more than ``growth`` since ``rev``, *too large* for ``most``, *new* or *ok*;
+    *skipped* where it is an XML file and not a network.
 
-    Raises InputError where a file is missing or in no repository, or where there is no ``rev``.
+    Raises InputError where a file is missing, empty or in no repository, or where there is no ``rev``.
     """
     limit = units.parse_share(growth)
     most_bytes = units.parse_bytes(most) if most else None
     found = []
+    for path in files:
+        _require_file(path)
     for given in dict.fromkeys(_whole(path) for path in files):
-        if not given.is_file():
-            raise InputError(f"there is no file '{given}'", "check the path")
         if given.suffix == ".xml" and not is_network(given):
-            found.append(_sized(given, "no model", (given,), None))
+            found.append(_sized(given, "skipped", (given,), None))
             continue
         parts = _parts(given)
         before = _before(parts, rev)
@@ -62,6 +63,16 @@ def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: 
             status = "too large"
         found.append(_sized(given, status, parts, before))
     return tuple(found)
+
+
+def _require_file(path: Path) -> None:
+    """Nothing; raises InputError where there is no file with content, which is no model."""
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder", f"give its files: {path / '*.tflite'}")
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}'", "check the path")
+    if path.suffix not in (".xml", ".bin") and not path.stat().st_size:  # those may be of something else
+        raise InputError(f"'{path}' is empty", "build or copy it again")
 
 
 def _whole(path: Path) -> Path:
@@ -191,7 +202,10 @@ def _commit(folder: Path, rev: str) -> _Commit | None:
     if top.returncode:
         said = _words(top)
         if "not a git repository" in said:
-            raise InputError(f"'{folder}' is in no git repository, so there is nothing to compare with", "use git")
+            raise InputError(
+                f"'{folder}' is in no git repository, so there is nothing to compare with",
+                "run it inside a git repository",
+            )
         raise InputError(f"git cannot use the repository of '{folder}': {said}", "see what 'git status' says there")
     if not rev.startswith("-"):
         found = _git(folder, "rev-parse", "--quiet", "--verify", f"{rev}^{{commit}}").stdout.decode().strip()
