@@ -7,7 +7,6 @@ import json
 import os
 import random
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -147,6 +146,29 @@ def test_the_limits_in_the_help_are_those_that_are_used() -> None:
     assert set(named) == set(asked.GATE_LIMITS) - {"accuracy"}
     assert limits_of(named).shares == limits_of({}).shares
     assert f"[default: {100 * ACCURACY:g}pp" in helps["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said", "hint"),
+    [
+        ("--latency", "2", "--latency: '2' may be a share or percent", "write 2% or 0.02"),
+        ("--memory", "abc", "--memory: 'abc' is not a share", "write it like 25%"),
+        ("--accuracy", "-1pp", "--accuracy: '-1pp' is not a fraction", "a fraction is not negative"),
+        ("--accuracy", "0pp", "--accuracy '0pp' leaves no room", "give some, as --accuracy 1pp"),
+        ("--latency", "1000000%", "--latency '1000000%' would let everything pass", "give at most 1000%"),
+    ],
+)
+def test_a_limit_that_is_refused_is_named_with_its_option(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], option: str, text: str, said: str, hint: str
+) -> None:
+    ended = edge_opt(*the_two(tmp_path), f"{option}={text}")
+    assert (ended.code, ended.out, device.jobs) == (2, "", [])
+    assert f"error: {said}" in ended.err
+    assert hint in ended.err.partition("hint: ")[2]
+
+
+def test_the_largest_limit_is_tenfold(tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended]) -> None:
+    assert edge_opt(*the_two(tmp_path), "--latency", "1000%").code == 0
 
 
 # ── reports ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,10 +412,11 @@ def test_a_record_needs_a_label(tmp_path: Path, base: Path, device: FakeDevice, 
 
 
 class Copier:
-    """An exporter that writes the same network anew, in a file that is as fast."""
+    """An exporter that writes the same network anew, in another file that is as fast."""
 
     def rewritten(self, path: Path, out: Path) -> Path:
-        return Path(shutil.copyfile(path, out / "model.tflite"))
+        (out / "model.tflite").write_bytes(path.read_bytes() + b"\n")
+        return out / "model.tflite"
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from edge_opt import registry, stats
-from edge_opt.errors import EdgeOptError
+from edge_opt.errors import EdgeOptError, StepFailed
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.subject import entry
 from edge_opt.flows.given import files_of
 from edge_opt.stages.gate import fingerprints, paired, power, sequence
-from edge_opt.store import Run
+from edge_opt.store import Run, measure_files
 from edge_opt.types import Calibration, Entry, Finding, Step, Subject, Watch
 
 
@@ -84,26 +85,35 @@ def _equals(subject: Subject, run: Run, executor: registry.Executor) -> tuple[tu
     folder = run.scratch("copy")
     folder.mkdir(exist_ok=True)
     for name, path in files_of(subject.path).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)  # external data of ONNX may lie in folders
         shutil.copyfile(path, folder / name)
     copy = Equal(kind="copy", entry=replace(whole, path=folder / f"model{subject.path.suffix}"))
+    try:
+        path = _rebuilt(subject, run, executor)
+    except EdgeOptError as error:
+        return (copy,), (
+            Finding(
+                code="EO905",
+                level="info",
+                message=f"'{subject.name}' could not be rebuilt as another file ({error.message}), "
+                "so it was compared with copies alone",
+                hint="two builds of one network may differ more than copies do: allow some room above what was found",
+            ),
+        )
+    return (copy, Equal(kind="rebuilt network", entry=replace(whole, path=path))), ()
+
+
+def _rebuilt(subject: Subject, run: Run, executor: registry.Executor) -> Path:
+    """The network of ``subject`` in another file. Raises EdgeOptError where its format gives none."""
     rewrite = getattr(registry.load("exporters", subject.format), "rewritten", None)
-    why = "its format has no way"
-    if rewrite is not None:
-        anew = run.scratch("anew")
-        anew.mkdir(exist_ok=True)
-        try:
-            path = executor.submit(rewrite, subject.path, anew).result()
-            return (copy, Equal(kind="rebuilt network", entry=replace(whole, path=path))), ()
-        except EdgeOptError as error:
-            why = error.message
-    return (copy,), (
-        Finding(
-            code="EO905",
-            level="info",
-            message=f"'{subject.name}' could not be rebuilt ({why}), so it was compared with copies alone",
-            hint="two builds of one network may differ more than copies do: allow some room above what was found",
-        ),
-    )
+    if rewrite is None:
+        raise StepFailed("its format has no way")
+    anew = run.scratch("anew")
+    anew.mkdir(exist_ok=True)
+    path: Path = executor.submit(rewrite, subject.path, anew).result()
+    if measure_files(files_of(path)) == measure_files(files_of(subject.path)):  # one more copy would say nothing new
+        raise StepFailed("its format is always written in the same way")
+    return path
 
 
 def _compared(
