@@ -244,6 +244,11 @@ def test_a_missing_file_is_named(repository: Path) -> None:
     assert "'models/gone.tflite'" in refused("models/gone.tflite").message
 
 
+@pytest.mark.parametrize(("option", "text"), [("--size", "2"), ("--size", "-1%"), ("--max", "8")])
+def test_a_limit_that_is_refused_is_named_with_its_option(repository: Path, option: str, text: str) -> None:
+    assert refused(f"{option}={text}", MODEL).message.startswith(f"{option}: ")
+
+
 @pytest.mark.parametrize("folder", [".", "models"])
 def test_a_folder_is_not_called_missing(repository: Path, folder: str) -> None:
     error = refused(MODEL, folder)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edge_opt import units
@@ -20,6 +21,7 @@ DEFAULTS = {
     "instructions": "off",
 }
 ACCURACY = 0.01
+LARGEST = 10.0  # a share beyond that is a slip: nothing would be more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +53,41 @@ def limits_of(texts: Mapping[str, str], placement: bool = True) -> Limits:
         )
     return Limits(
         shares=shares,
-        accuracy=None if off else units.parse_fraction(accuracy) if accuracy else ACCURACY,
+        accuracy=None if off else _accuracy(accuracy) if accuracy else ACCURACY,
         accuracy_asked=bool(accuracy) and not off,
         placement=placement,
     )
 
 
 def _share(name: str, text: str) -> float:
-    share = units.parse_share(text)
+    with of_option(f"--{name}"):
+        share = units.parse_share(text)
     if share <= 0 and name not in ("size", "compressed"):
-        raise InputError(
-            f"--{name} '{text}' leaves no room: what is measured is never exactly the same",
-            f"give some, as --{name} 2%",
-        )
+        raise _no_room(name, text, "2%")
+    if share > LARGEST:
+        raise InputError(f"--{name} '{text}' would let everything pass", f"give at most {LARGEST:.0%}")
     return share
+
+
+def _accuracy(text: str) -> float:
+    with of_option("--accuracy"):
+        drop = units.parse_fraction(text)
+    if drop <= 0:
+        raise _no_room("accuracy", text, "1pp")
+    return drop
+
+
+def _no_room(name: str, text: str, example: str) -> InputError:
+    return InputError(
+        f"--{name} '{text}' leaves no room: what is measured is never exactly the same",
+        f"give some, as --{name} {example}",
+    )
+
+
+@contextmanager
+def of_option(option: str) -> Iterator[None]:
+    """Let an InputError about a value say which ``option`` it was given to."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{option}: {error.message}", error.hint) from error

@@ -12,6 +12,7 @@ from typing import Literal
 
 from edge_opt import store, units
 from edge_opt.errors import InputError
+from edge_opt.flows.gate.limits import of_option
 from edge_opt.nets import onnx_data
 
 Status = Literal["ok", "new", "grown", "too large", "skipped"]
@@ -44,8 +45,10 @@ def sizes(files: Sequence[Path], *, rev: str = REV, growth: str = GROWTH, most: 
 
     Raises InputError where a file is missing, empty or in no repository, or where there is no ``rev``.
     """
-    limit = units.parse_share(growth)
-    most_bytes = units.parse_bytes(most) if most else None
+    with of_option("--size"):
+        limit = units.parse_share(growth)
+    with of_option("--max"):
+        most_bytes = units.parse_bytes(most) if most else None
     found = []
     for path in files:
         _require_file(path)
