@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -13,25 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from edge_opt.errors import RunError
-from edge_opt.store.files import room
 
 _WAIT_S = 10.0
 _POLL_S = 0.02
-_ROOM = "free some space"
 _log = logging.getLogger(__name__)
 
 
 def append_line(path: Path, content: Any) -> None:
     """``path`` with ``content`` as one more line, on the disk; what a kill left half written before is cut off.
 
-    Raises RunError where there is no room, or another process does not come to an end with it.
+    Raises RunError where it cannot be written, there is no room, or another process does not come to an end with it.
     """
     whole = (json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n").encode()
-    with room(path.parent, _ROOM):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as error:
-            raise RunError(f"'{path.parent}' is no folder", "give another path") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path) as handle:
             before = _mended(handle)
             try:
@@ -42,6 +38,38 @@ def append_line(path: Path, content: Any) -> None:
             except BaseException:
                 os.ftruncate(handle, before)  # half a line would spoil the one that follows it
                 raise
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def require_appendable(path: Path) -> None:
+    """Nothing; raises RunError where :func:`append_line` could not write to ``path``: said before long work.
+
+    Nothing is made or changed.
+    """
+    try:
+        if path.is_dir():
+            raise RunError(f"'{path}' is a folder", "give the path of a file in it")
+        if path.exists():
+            if not path.is_file():
+                raise RunError(f"'{path}' is no regular file", "give another path")
+            os.close(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
+            return
+        folder = next(one for one in path.absolute().parents if one.exists())  # the folders below it will be made
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> RunError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(f"'{path}' cannot be written: no room is left on its disk", "free some space")
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return RunError(f"'{path}' cannot be written: what is given as its folder is no folder", "give another path")
+    return RunError(f"'{path}' cannot be written: {error.strerror}", "give another path, or the right to write there")
 
 
 def read_lines(path: Path) -> tuple[tuple[str, ...], str]:

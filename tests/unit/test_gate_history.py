@@ -203,3 +203,24 @@ def test_a_rise_within_the_limit_or_one_that_was_taken_back_is_not_told() -> Non
     assert not history.rises(series(*risen), "latency", 0.10)
     assert not history.rises(series(*risen, *noisy(1e6, 8, seed=16)), "latency", 0.02)
     assert not history.rises(series(*noisy(1.06e6, 8, seed=15), *noisy(1e6, 12, seed=14)), "latency", 0.02)
+
+
+# ── another artifact ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("size", "latency_ns", "said"),
+    [
+        (380_000, 2.8e6, "'f' has 3.8 times the size and 2.8 times the median latency of the last: a history should"),
+        (25_000, 1e6, "'f' has 25.0% of the size of the last: a history should hold one artifact"),
+        (100_000, 0.4e6, "'f' has 40.0% of the median latency of the last: a history should hold one artifact"),
+        (149_000, 1.9e6, ""),
+        (68_000, 0.6e6, ""),
+    ],
+)
+def test_what_is_too_far_from_the_record_before_it_is_told_as_another_artifact(
+    size: int, latency_ns: float, said: str
+) -> None:
+    found = history.leap(a_record(), a_record("next", latency_ns, size_bytes=size), "'f'", "the last", "do")
+    assert [(one.code, one.level, one.hint) for one in found] == ([("EO925", "warning", "do")] if said else [])
+    assert not said or found[0].message.startswith(said)

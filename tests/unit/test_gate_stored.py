@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,60 @@ def test_a_step_of_the_history_is_among_the_findings(tmp_path: Path) -> None:
         stored.record(slower, history, f"commit{index}", device=FakeDevice(), watch=silent, rounds=3, seed=index)
     found = held(tmp_path, history, FakeArtifact(latency_ns=120_000))
     assert "'commit6'" in next(one.message for one in found.findings if one.code == "EO922")
+
+
+def leaps(findings: Any) -> list[str]:
+    return [one.message for one in findings if one.code == "EO925"]
+
+
+def test_a_record_of_another_artifact_is_told_when_it_is_made_and_when_it_is_compared_with(tmp_path: Path) -> None:
+    history = kept(tmp_path)
+    other = a_subject(tmp_path, FakeArtifact(latency_ns=300_000), name="f.tflite", size_bytes=15_200)
+    taken = stored.record(other, history, "wrong", device=FakeDevice(), watch=silent, rounds=3)
+    (said,) = leaps(taken.findings)
+    assert said.startswith("'f.tflite' has 3.8 times the size and ")
+    assert "of the last record, 'commit5'" in said
+    found = held(tmp_path, history, FakeArtifact(), size=0.02)
+    assert [one.outcome for one in found.decisions] == ["improved"]
+    assert [one.partition(" has ")[0].endswith("'wrong'") for one in leaps(found.findings)] == [True, False]
+    assert "of the one before it, 'commit5'" in leaps(found.findings)[0]
+
+
+def test_an_artifact_of_another_size_on_another_machine_is_no_other_artifact(tmp_path: Path) -> None:
+    history = kept(tmp_path)
+    other = a_subject(tmp_path, FakeArtifact(latency_ns=300_000), threads=2)
+    taken = stored.record(other, history, "board", device=FakeDevice(), watch=silent, rounds=3)
+    assert not leaps(taken.findings)
+    assert not leaps(held(tmp_path, history).findings)
+
+
+def test_a_history_that_cannot_be_written_is_refused_before_anything_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, history = FakeDevice(), kept(tmp_path, count=1)
+    monkeypatch.setattr(os, "open", refusing(os.open, history))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    (tmp_path / "file").write_text("")
+    for path, said in (
+        (history, f"'{history}' cannot be written: Permission denied"),
+        (tmp_path / "new.jsonl", f"'{tmp_path / 'new.jsonl'}' cannot be written: Permission denied"),
+        (tmp_path, f"'{tmp_path}' is a folder"),
+        (Path("/dev/null"), "'/dev/null' is no regular file"),
+        (tmp_path / "file" / "new.jsonl", "what is given as its folder is no folder"),
+    ):
+        with pytest.raises(RunError) as refused:
+            stored.record(a_subject(tmp_path), path, "a1b2c3", device=device, watch=silent)
+        assert said in refused.value.message
+    assert device.jobs == []
+    assert not (tmp_path / "new.jsonl").exists()
+
+
+def refusing(real: Any, path: Path) -> Any:
+    """``os.open`` for somebody who may not write to ``path``: tests may run as root, who may."""
+
+    def opened(file: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if Path(file) == path and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied")
+        return int(real(file, flags, *rest, **more))
+
+    return opened

@@ -16,8 +16,15 @@ _RESTORE = "remove that line, or restore the file from a copy"
 
 
 def append(path: Path, taken: Record) -> None:
-    """``taken`` as one more line of the file at ``path``, which is made where there is none. Raises RunError."""
-    append_line(path, dump(taken))
+    """``taken`` as one more line of the file at ``path``, which is made where there is none.
+
+    Raises RunError, which holds the line, so that nothing need be measured again.
+    """
+    try:
+        append_line(path, dump(taken))
+    except RunError as error:
+        line = json.dumps(dump(taken), separators=(",", ":"))
+        raise RunError(error.message, f"{error.hint}, then record again, or add the line yourself: {line}") from error
 
 
 def read(path: Path) -> tuple[tuple[Record, ...], tuple[Finding, ...]]:

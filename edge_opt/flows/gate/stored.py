@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.stages.gate import fingerprints, history, levels
 from edge_opt.store import Run
+from edge_opt.store.lines import require_appendable
 from edge_opt.types import (
     Decision,
     Entry,
@@ -82,7 +83,13 @@ def gate(
         baseline=None,
         against=str(history_path),
         decisions=tuple(_decisions(taken.record, comparable, limits)),
-        findings=(*findings, *told, *_rises(comparable, limits), *taken.findings),
+        findings=(
+            *findings,
+            *told,
+            *_leaps(subject, history_path, taken.record, comparable),
+            *_rises(comparable, limits),
+            *taken.findings,
+        ),
         environment=taken.environment,
         versions={"edge-opt": __version__, subject.runtime: taken.record.fingerprint.runtime_version},
         command=command,
@@ -103,16 +110,42 @@ def record(
 ) -> Taken:
     """``subject`` as it was measured now, under ``label``, after it was appended to the file at ``history_path``.
 
-    The file is made where there is none. Raises RunError where it is something else than a history.
+    The file and its folders are made where there are none. Raises RunError where it is something else than a history,
+    or cannot be written; that is said before anything is timed.
     """
     if not label.strip():
         raise InputError("a record needs a label", "give --label, as --label $(git rev-parse --short HEAD)")
+    require_appendable(history_path)
+    records: tuple[Record, ...] = ()
     if history_path.exists() and history_path.stat().st_size:
-        _same_model(subject, history_path, read(history_path)[0])  # refused before anything is timed
+        records, _ = read(history_path)
+        _same_model(subject, history_path, records)
     with temporary() as run:
         taken = measure(subject, label, rounds=rounds, seed=seed, run=run, device=device, watch=watch)
     append(history_path, taken.record)
-    return taken
+    return replace(taken, findings=(*_leap(subject, history_path, taken.record, records), *taken.findings))
+
+
+def _leap(subject: Subject, history_path: Path, taken: Record, records: Sequence[Record]) -> tuple[Finding, ...]:
+    """What is to be said where the new record hardly is of the artifact that the history followed."""
+    before = [one for one in records if one.fingerprint == taken.fingerprint]
+    hint = f"if it is another artifact, remove the last line of '{history_path}' and record it in a history of its own"
+    return history.leap(before[-1], taken, f"'{subject.name}'", _last(before), hint) if before else ()
+
+
+def _leaps(subject: Subject, history_path: Path, taken: Record, records: Sequence[Record]) -> tuple[Finding, ...]:
+    """The same of a candidate that is not recorded, and of the last record, which the sizes are compared with."""
+    hint = "if it is another artifact, give the history of that one"
+    found = history.leap(records[-1], taken, f"'{subject.name}'", _last(records), hint)
+    if len(records) == 1:
+        return found
+    hint = f"if '{records[-1].label}' is of another artifact, remove its line from '{history_path}'"
+    one_before = f"the one before it, '{records[-2].label}'"
+    return (*history.leap(records[-2], records[-1], _last(records), one_before, hint), *found)
+
+
+def _last(records: Sequence[Record]) -> str:
+    return f"the last record, '{records[-1].label}'"
 
 
 def _same_model(subject: Subject, history_path: Path, records: Sequence[Record]) -> None:

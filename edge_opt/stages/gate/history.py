@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_opt import sequential
+from edge_opt import sequential, units
 from edge_opt.stages.gate import exact, words
 from edge_opt.stages.gate.fingerprints import counted
 from edge_opt.stages.gate.levels import Level, levels, value
@@ -30,6 +30,8 @@ UNITS: Mapping[str, Unit] = {
 }
 LEAST = 5  # records of a level that say how much the next one may differ
 RECENT = 200  # older records are not looked at
+# a history that goes further than that from one record to the next hardly is of one artifact
+LEAPS: Mapping[str, float] = {"size": 1.5, "latency": 2.0}
 _WEAKER = "one job against jobs from other days: what changed on the machine in between counts as its change"
 
 
@@ -92,6 +94,31 @@ def rises(records: Sequence[Record], measure: str, limit: float) -> tuple[Findin
         )
         for before, after in kept
     )
+
+
+def leap(before: Record, after: Record, told: str, other: str, hint: str) -> tuple[Finding, ...]:
+    """What is to be said where ``after`` is so far from ``before`` that they may be of two artifacts.
+
+    Both must be of one machine and runtime. ``told`` and ``other`` say what they are: ``'new.tflite'``, ``the last
+    record, 'a1b2c3'``.
+    """
+    ratios = {one: value(after, one) / value(before, one) for one in LEAPS}
+    far = [one for one, ratio in ratios.items() if max(ratio, 1 / ratio) > LEAPS[one]]
+    if not far:
+        return ()
+    times = " and ".join(f"{_times(ratios[one])} {words.NAMES[one]}" for one in far)
+    return (
+        Finding(
+            code="EO925",
+            level="warning",
+            message=f"{told} has {times} of {other}: a history should hold one artifact",
+            hint=hint,
+        ),
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio > 1 else f"{units.format_percent(ratio, digits=1)} of"
 
 
 def _change(record: Record, level: Level, measure: str) -> Interval:

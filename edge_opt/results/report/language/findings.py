@@ -94,6 +94,7 @@ EO921 Noyau différent de celui de la dernière mesure
 EO922 Ralentissement entré dans l'historique
 EO923 Bancs d'essai présents d'un seul côté
 EO924 Mesure tronquée
+EO925 Deux artefacts dans un même historique
 """
 TITLES: Mapping[str, str] = {
     code: title.replace("'", "’") for code, _, title in (line.partition(" ") for line in _TITLES.strip().splitlines())
