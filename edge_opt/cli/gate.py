@@ -6,6 +6,8 @@ import difflib
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from edge_opt.cli import gate_reports, options
 from edge_opt.cli.gate_size import size
 from edge_opt.cli.groups import Group
 from edge_opt.cli.progress import Progress
-from edge_opt.errors import UnknownName
+from edge_opt.errors import EdgeOptError, UnknownName
 from edge_opt.flows import api
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.asked import BUDGET
@@ -158,7 +160,7 @@ def check(ctx: click.Context, /, **given: Any) -> None:
     quiet, verbose, _ = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
     unclear, reports, format = given.pop("unclear"), given.pop("reports"), given.pop("format")
     gate_reports.require_apart(reports, given)
-    with Progress(quiet=quiet, verbose=verbose) as watch:
+    with Progress(quiet=quiet, verbose=verbose) as watch, _interrupted(given["output"]):
         found = api.gate(
             given.pop("candidate"),
             limits={name: given.pop(name) for name in api.GATE_LIMITS},
@@ -175,6 +177,17 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         _github(found)
     gate_reports.write(reports, found)
     ctx.exit(_EXIT.get(outcome(found), _UNCLEAR[unclear]))
+
+
+@contextmanager
+def _interrupted(output: Path | None) -> Iterator[None]:
+    """Let an interruption say that the samples so far are kept, where they are."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if output is None or not output.is_dir():
+            raise
+        raise EdgeOptError("interrupted", f"the samples so far are in '{output}'") from error
 
 
 def _github(found: Gate) -> None:

@@ -326,6 +326,25 @@ def test_reports_after_one_that_fails_are_written_all_the_same(
     assert set(tmp_path.iterdir()) - before == {tmp_path / "gate.md"}  # nor anything half written
 
 
+def test_an_interrupted_gate_says_where_its_samples_are(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, real = the_two(tmp_path), device.run
+
+    def stopped(job: Any, *rest: Any, **more: Any) -> Any:
+        if job["mode"] == "pair" and any(one["mode"] == "pair" for one in device.jobs):
+            raise KeyboardInterrupt
+        return real(job, *rest, **more)
+
+    monkeypatch.setattr(device, "run", stopped)
+    kept = edge_opt(*words, "-o", tmp_path / "samples")
+    assert kept.code == 2
+    assert kept.err.endswith(f"error: interrupted\n  hint: the samples so far are in '{tmp_path / 'samples'}'\n")
+    assert "alternation 0" in (tmp_path / "samples" / "jobs.jsonl").read_text()
+    device.jobs.clear()
+    assert edge_opt(*words).err.endswith("error: interrupted\n")
+
+
 # ── a history ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
