@@ -120,8 +120,8 @@ def write(reports: Reports, found: Gate) -> None:
 def _put(path: Path, text: str) -> None:
     """Make ``path`` a file of that text: whole, or as it was before. Raises OSError."""
     place = path.resolve()  # where it is a link, what that leads to is replaced
-    if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK)):
-        place.write_text(text, encoding="utf-8")  # a pipe, or a file in a folder that takes no other
+    if path.exists() and not (path.is_file() and os.access(place.parent, os.W_OK)):
+        path.write_text(text, encoding="utf-8")  # a pipe, or a file in a folder that takes no other
         return
     partial = place.with_name(f"{place.name}.partial")
     try:

@@ -305,6 +305,14 @@ def test_an_older_report_is_replaced(tmp_path: Path, device: FakeDevice, edge_op
     assert ElementTree.parse(tmp_path / "gate.xml").getroot().tag.startswith("testsuite")
 
 
+def test_a_report_may_go_to_a_pipe(tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended]) -> None:
+    read, write = os.pipe()
+    assert edge_opt(*the_two(tmp_path), "--report", f"json=/dev/fd/{write}").code == 0
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as pipe:
+        assert json.load(pipe)["decisions"]
+
+
 def test_reports_after_one_that_fails_are_written_all_the_same(
     tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
