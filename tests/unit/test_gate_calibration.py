@@ -200,6 +200,19 @@ def test_a_calibration_that_was_stopped_goes_on_and_finds_what_it_would_have_fou
     assert sorted(one.name for one in baseline.parent.iterdir()) == ["base.tflite", "base.tflite.gate.json"]
 
 
+def test_a_calibration_that_goes_on_says_how_much_was_kept(asking: tuple[Path, FakeDevice]) -> None:
+    baseline, _ = asking
+    steps: list[Any] = []
+    with pytest.raises(KeyboardInterrupt):
+        words.gate_calibrate(baseline, runs=6, watch=stopped_at(4))
+    words.gate_calibrate(baseline, runs=6, watch=steps.append)
+    assert (steps[0].what, steps[0].total) == ("4 of 6 were begun before, and what was measured is kept", 1)
+    assert [one.done for one in steps[1:]] == [*range(6)]
+    steps.clear()
+    words.gate_calibrate(baseline, runs=6, watch=steps.append)
+    assert not [one for one in steps if "before" in one.what]
+
+
 def test_what_was_measured_of_copies_alone_is_of_copies_also_where_it_goes_on_with_both(
     asking: tuple[Path, FakeDevice], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,11 +48,15 @@ def calibrate(
     equals, said = _equals(subject, run, executor)
     taken: dict[str, list[tuple[float, ...]]] = {one.kind: [] for one in equals}
     seconds: list[float] = []
-    for index in range(runs):
+    # even for a copy, odd for the rebuilt network, also where it goes on with a kind that it could not begin with
+    places = [2 * (index // len(equals)) + index % len(equals) for index in range(runs)]
+    note = _from_before(places, run)
+    if note:
+        watch(Step(stage="calibrate", what=note, done=0, total=1))
+    for index, place in enumerate(places):
         one = equals[index % len(equals)]
-        watch(Step(stage="calibrate", what=f"against a {one.kind}", done=index, total=runs))
-        # even for a copy, odd for the rebuilt network, also where it goes on with a kind that it could not begin with
-        place = 2 * (index // len(equals)) + index % len(equals)
+        what = f"against a {one.kind}{note and f'; {note}'}"  # a terminal shows what runs now, and nothing else
+        watch(Step(stage="calibrate", what=what, done=index, total=runs))
         logs, took = _compared(subject, one, place, limit, budget_s, seed, run, device, clock)
         taken[one.kind].append(logs)
         seconds += took
@@ -116,6 +120,17 @@ def _rebuilt(subject: Subject, run: Run, executor: registry.Executor) -> Path:
     return path
 
 
+def _from_before(places: Sequence[int], run: Run) -> str:
+    """What ``run`` keeps of those decisions from a calibration that was stopped; "" where it keeps nothing."""
+    begun = sum(run.finished(_timing(place, 0)) for place in places)
+    return f"{begun} of {len(places)} were begun before, and what was measured is kept" if begun else ""
+
+
+def _timing(place: int, process: int) -> str:
+    """What ``run`` calls the seconds that this process of the decision at ``place`` took."""
+    return f"seconds of alternation {place * sequence.MOST + process}"
+
+
 def _compared(
     subject: Subject,
     equal: Equal,
@@ -142,7 +157,7 @@ def _compared(
             log_ratio()
             return clock() - began
 
-        seconds.append(run.once(f"seconds of alternation {index}", float, timed))
+        seconds.append(run.once(_timing(place, process), float, timed))
         return {"latency": log_ratio()}  # the run has it by now
 
     # by the seconds that are kept, so that a calibration that goes on ends its decisions where it would have ended them
