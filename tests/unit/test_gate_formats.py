@@ -128,6 +128,59 @@ def test_bounds_say_how_sure_they_are_where_they_differ() -> None:
     assert "+0.40% (-0.30 … +1.10 at 95%)" in found
 
 
+# ── what is said below the table ────────────────────────────────────────────────────────────────────────────────────
+
+WEAK = "one run against another: what differs from run to run counts as its change"
+
+
+def below(decisions: tuple[types.Decision, ...], format: str) -> list[str]:
+    """What follows the table, which is the last of its block in a text."""
+    return render(a_gate(decisions, findings=()), format).rpartition("|\n")[2].strip().splitlines()
+
+
+def test_the_text_says_why_a_measure_is_not_ok_and_what_would_decide_it() -> None:
+    gate = (
+        a_decision(),
+        a_decision("p90", "unclear", message="6 processes cannot tell", hint="give it a longer --budget"),
+        a_decision("placement", "regressed", message="fell back: Conv2D 'conv2' computed in float32"),
+        a_decision("size", "improved", message="the size went from 2 KiB to 1 KiB"),
+    )
+    assert below(gate, "text") == [
+        "placement regressed: fell back: Conv2D 'conv2' computed in float32",
+        "p90 undecided: 6 processes cannot tell",
+        "  hint: give it a longer --budget",
+    ]
+
+
+def test_a_text_ends_with_the_table_where_every_measure_is_simply_ok() -> None:
+    assert below((a_decision(), a_decision("size", "improved", message="it shrank")), "text") == []
+
+
+@pytest.mark.parametrize("format", ["text", "md"])
+def test_a_weaker_comparison_says_so_once_although_it_is_ok(format: str) -> None:
+    weak = tuple(a_decision(f"test_{number}", basis="stored", message=WEAK) for number in range(5))
+    (said,) = [line for line in below(weak, format) if WEAK in line]
+    assert said.removeprefix("- ") == WEAK
+
+
+@pytest.mark.parametrize("format", ["text", "md"])
+def test_a_weaker_comparison_is_named_where_not_every_one_says_the_same(format: str) -> None:
+    mixed = (
+        a_decision("test_a", basis="stored", message=WEAK),
+        a_decision("test_b", basis="stored", message=WEAK),
+        a_decision("test_c", basis="stored", message="the two sides did not alternate"),
+    )
+    found = "\n".join(below(mixed, format)).replace("*", "").replace("\\", "")
+    assert f"test_a and test_b: {WEAK}" in found
+    assert "test_c: the two sides did not alternate" in found
+
+
+def test_a_text_says_of_an_improvement_by_stored_values_that_it_is_weak() -> None:
+    assert below((a_decision(outcome="improved", basis="stored", message=WEAK),), "text") == [
+        f"latency improved: {WEAK}"
+    ]
+
+
 # ── texts from outside ──────────────────────────────────────────────────────────────────────────────────────────────
 
 HOSTILE = "50% | `x`\r\n::error::[a](b)\x1b[31m <b> \udce9, c: d"

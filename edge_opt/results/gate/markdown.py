@@ -49,6 +49,9 @@ def _plot(gate: Gate) -> list[str]:
 def _needs(gate: Gate) -> Iterator[str]:
     for one in words.worst_first(gate):
         yield f"- {writing.line(_need(one))}"
+    for name, message, hint in words.caveats(gate):
+        said = " — ".join(filter(None, (message, hint)))
+        yield f"- {writing.line((Strong(name), f': {said}') if name else (said,))}"
 
 
 def _need(decision: Decision) -> Inlines:

@@ -156,6 +156,19 @@ def why(decision: Decision) -> str:
     return f"from {before} to {after}{seen}, limit {limit(decision)}"
 
 
+def caveats(gate: Gate) -> Iterator[tuple[str, str, str]]:
+    """What decisions say although they are ok, as that they are weak ones: whose it is, the message and the hint.
+
+    Each is said once; the name is empty where several say it and none says anything else.
+    """
+    names: dict[tuple[str, str], list[str]] = {}
+    for one in gate.decisions:
+        if one.outcome == "ok" and one.message:
+            names.setdefault((clean(one.message), clean(one.hint)), []).append(clean(one.measure))
+    for (message, hint), of in names.items():
+        yield ("" if len(names) == 1 and len(of) > 1 else _listed(of)), message, hint
+
+
 def worst_first(gate: Gate) -> Iterator[Decision]:
     """The decisions that are not simply ok, in the order of :data:`ORDER`."""
     for which in ORDER[:-1]:
