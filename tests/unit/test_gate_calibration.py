@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -365,7 +366,8 @@ def test_a_calibration_of_something_else_is_refused_with_what_differs(
     kept(tmp_path)
     with pytest.raises(RunError, match=said) as caught:
         runner.check(a_subject(tmp_path / "base.tflite", **subject), None, limits("2%"), an_environment(**environment))
-    assert "edge-opt gate calibrate" in caught.value.hint
+    wanted = a_subject(tmp_path / "base.tflite", **subject).threads
+    assert f"base.tflite --threads {wanted} -o FILE' and give it with --calibration FILE" in caught.value.hint
 
 
 def test_another_kernel_or_load_is_the_same_runner(tmp_path: Path) -> None:
@@ -425,6 +427,47 @@ def test_a_file_that_is_no_calibration_is_refused_in_one_sentence_with_its_name(
     assert "edge-opt gate calibrate" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: [], "it holds a list"),
+        (lambda content: 3, "it holds a single value"),
+        (lambda content: {}, "it lacks 'schema_version'"),
+        (lambda content: {**content, "schema_version": True}, "its 'schema_version' is no whole number"),
+        (_without("keeps"), "it lacks 'keeps'"),
+        (lambda content: {**content, "more": 1}, "it holds 'more'"),
+        (lambda content: {**content, "identical": [3]}, "its 'identical' has another form"),
+        (lambda content: {**content, "limit": 10**400}, "its 'limit' has another form"),
+        *[
+            (lambda content, name=name, value=value: {**content, name: value}, f"its '{name}' cannot be ")
+            for name, values in {
+                "keeps": (math.nan, math.inf, -1, 0, 11, True, "much"),
+                "limit": (math.nan, -0.02, True),
+                "detects_80": (math.nan, -1),
+                "budget_s": (math.inf, 0),
+                "most": (3, 25, 4.5, True),
+                "false_alarms": (-1, 4, True),
+                "unclear": (4,),
+                "identical": ([[math.nan]], [[]], [["fast"]], [[True]]),
+                "rate": ({"low": 0.5, "estimate": 0.2, "high": 0.6, "confidence": 0.95},),
+                "taken": (7,),
+            }.items()
+            for value in values
+        ],
+        (lambda content: {**content, "identical": [], "rebuilt": []}, "its 'identical' cannot be []"),
+        (lambda content: {**content, "keeps": math.nan}, "its 'keeps' cannot be NaN"),
+    ],
+)
+def test_a_calibration_that_nothing_can_have_found_is_refused_with_what_is_wrong(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    path = kept(tmp_path)
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(RunError) as caught:
+        checked(tmp_path, "off")
+    assert caught.value.message.startswith(f"'{path}' is not a calibration of the gate: {said}")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b'{"schema_version": 1'])
 def test_a_file_that_was_cut_is_refused(tmp_path: Path, content: bytes) -> None:
     path = kept(tmp_path)
@@ -441,8 +484,20 @@ def test_a_calibration_is_told_to_people_in_full(tmp_path: Path) -> None:
         assert part in said
     assert "a slow-down of 2.4% in 80% of cases, no slow-down in 95%" in said
     assert "smallest limit it keeps  1.5%" in said
-    assert runner.text(a_calibration(keeps=None)).splitlines()[-1].endswith("none")
+    assert "smallest limit it keeps  none\n" in runner.text(a_calibration(keeps=None))
     assert "3: 3 with a copy;" in runner.text(a_calibration(identical=((0.0,) * 4,) * 3, rebuilt=()))
+
+
+def test_a_slow_down_that_is_caught_as_often_as_that_is_told_once() -> None:
+    detects = "detects                  "
+    assert f"{detects}a slow-down of 2.4% in 95% of cases or more\n" in runner.text(a_calibration(detects_95=0.024))
+    assert f"{detects}no slow-down in 80% of cases\n" in runner.text(a_calibration(detects_80=None))
+
+
+def test_a_few_runs_are_told_not_to_be_relied_on() -> None:
+    few, enough = (a_calibration(identical=((0.0,) * 4,) * runs, rebuilt=()) for runs in (19, 20))
+    assert runner.text(few).endswith("\nfrom 19 runs only: take 20 or more to rely on it\n")
+    assert "rely" not in runner.text(enough)
 
 
 def test_that_a_few_processes_fit_into_the_budget_is_told_where_it_is_so() -> None:
