@@ -99,7 +99,7 @@ def test_a_second_writer_waits_and_then_says_that_somebody_else_writes(
         (LINE.replace('"medians_ns": [1000000.0]', '"medians_ns": ["fast"]') + "\n", "is damaged"),
         (LINE.replace('"medians_ns": [1000000.0]', '"medians_ns": [-3.0]') + "\n", "an impossible number"),
         (LINE.replace('"medians_ns": [1000000.0]', '"medians_ns": [NaN]') + "\n", "an impossible number"),
-        (LINE.replace('"p90_ns": 1200000.0', '"p90_ns": null') + "\n", "is damaged"),
+        (LINE.replace('"p90_ns": 1200000.0', '"p90_ns": null') + "\n", "damaged: a value has another form"),
         (LINE.replace('"label": "a1b2c3"', '"label": 7') + "\n", "is damaged"),
         (LINE.replace('"label": "a1b2c3", ', "") + "\n", "'label' is missing"),
         (LINE.replace('"schema_version": 1', '"schema_version": 2') + "\n", "written by a newer edge-opt"),

@@ -90,22 +90,26 @@ def _parsed(path: Path, number: int, line: str) -> Record:
     try:
         found: Record = parse(Record, content)
         _check(found)
-    except (RunError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise RunError(f"line {number} of the history '{path}' is damaged: {error}", _RESTORE) from error
+    except RunError as error:
+        raise RunError(f"line {number} of the history '{path}' is damaged: {error.message}", _RESTORE) from error
+    except (TypeError, ValueError, OverflowError, AttributeError, StopIteration) as error:
+        raise RunError(
+            f"line {number} of the history '{path}' is damaged: a value has another form", _RESTORE
+        ) from error
     return found
 
 
 def _check(found: Record) -> None:
-    """Nothing; raises ValueError where a value cannot have been measured, TypeError where it is no value."""
+    """Nothing; raises RunError where a value cannot have been measured, TypeError where it is no value."""
     texts = (found.label, found.taken, found.sha256, found.system)
     if not all(isinstance(one, str) for one in texts) or not isinstance(found.fingerprint, Fingerprint):
         raise TypeError("a text field is missing")
     if not found.medians_ns:
-        raise ValueError("it has no rounds")
+        raise RunError("it has no rounds")
     positive = (*found.medians_ns, found.p90_ns, found.size_bytes, found.compressed_bytes)
     untold = (found.load_ns, found.memory_bytes)  # 0 where a worker does not tell them
     if not all(math.isfinite(one) for one in (*positive, *untold)) or min(positive) <= 0 or min(untold) < 0:
-        raise ValueError("it holds an impossible number")
+        raise RunError("it holds an impossible number")
 
 
 def _foreign(path: Path) -> RunError:
