@@ -128,6 +128,37 @@ def test_bounds_say_how_sure_they_are_where_they_differ() -> None:
     assert "+0.40% (-0.30 … +1.10 at 95%)" in found
 
 
+def test_what_was_counted_has_a_range_and_no_confidence() -> None:
+    counted = a_decision("instructions", unit="instructions", change=an_interval((0.01, 0.02, 0.03), confidence=1.0))
+    for decisions in ((counted,), (counted, a_decision())):
+        found = render(a_gate(decisions), "text")
+        assert "+2.00% (range +1.00 … +3.00)" in found
+        assert "100%" not in found
+    assert "change (95% interval) |" in found
+    assert " change |" in render(a_gate((counted,)), "text")
+    assert "100%" not in render(a_gate((counted,)), "junit")
+
+
+def test_a_single_count_has_neither_range_nor_interval() -> None:
+    counted = a_decision("instructions", unit="instructions", change=an_interval((0.02, 0.02, 0.02), confidence=1.0))
+    found = render(a_gate((counted,)), "text")
+    assert "| +2.00% |" in found
+    assert "interval" not in found
+
+
+@pytest.mark.parametrize(("basis", "said"), [("pairs", True), ("rounds", True), ("stored", False), ("exact", False)])
+def test_a_document_says_why_its_columns_need_not_agree_with_the_change(basis: types.Basis, said: bool) -> None:
+    found = render(a_gate((a_decision(basis=basis),)), "md")
+    assert ("medians over all pairs" in found) is said
+
+
+def test_placement_counts_operators_and_shows_no_number_where_nobody_knows() -> None:
+    placement = a_decision("placement", unit="operators", baseline=1.0, candidate=5.0, change=None, basis="exact")
+    assert re.search(r"\| +1 operator \| 5 operators \|", render(a_gate((placement,)), "text"))
+    untold = replace(placement, outcome="unclear", evidence=0)
+    assert re.search(r"\| placement \| +- \| +- \|", render(a_gate((untold,)), "text"))
+
+
 # ── what is said below the table ────────────────────────────────────────────────────────────────────────────────────
 
 WEAK = "one run against another: what differs from run to run counts as its change"

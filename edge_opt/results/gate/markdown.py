@@ -13,11 +13,20 @@ from edge_opt.results.report.document.blocks import Code, Inlines, Strong
 from edge_opt.types import Decision, Finding, Gate
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2}
+_PAIRED = "A change from pairs is the mean ratio within them; the columns are medians over all pairs, so their ratio may differ."
 
 
 def markdown(gate: Gate) -> str:
     """The whole document."""
-    blocks = [[_headline(gate)], [_facts(gate)], _table(gate), _plot(gate), [*_needs(gate)], [*_findings(gate)]]
+    blocks = [
+        [_headline(gate)],
+        [_facts(gate)],
+        _table(gate),
+        [*_paired(gate)],
+        _plot(gate),
+        [*_needs(gate)],
+        [*_findings(gate)],
+    ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -39,6 +48,11 @@ def _table(gate: Gate) -> list[str]:
         for one in table.columns(gate)
     )
     return tables.draw([*escaped], rule=True)
+
+
+def _paired(gate: Gate) -> Iterator[str]:
+    if any(one.change and one.basis in ("pairs", "rounds") for one in gate.decisions):
+        yield _PAIRED
 
 
 def _plot(gate: Gate) -> list[str]:

@@ -99,13 +99,15 @@ def value(decision: Decision, amount: float) -> str:
         return units.format_duration(amount)
     if decision.unit == "bytes":
         return units.format_bytes(amount)
+    if decision.unit == "operators":  # without evidence, nobody knows what is executed
+        return f"{units.format_count(amount)} operator{'' if amount == 1 else 's'}" if decision.evidence else NONE
     return units.format_percent(amount) if decision.unit == "fraction" else units.format_count(amount)
 
 
 def change(decision: Decision, *, confidence: bool = False) -> str:
     """``+5.12% (+4.80 … +5.43)``; of accuracy, a drop of 0.4 points reads ``-0.40 pp``.
 
-    With ``confidence`` the bounds say how sure they are. What was not estimated has no bounds.
+    With ``confidence`` the bounds say how sure they are; those of counts are their range. A single figure has none.
     """
     if decision.change is None:
         return NONE
@@ -115,8 +117,12 @@ def change(decision: Decision, *, confidence: bool = False) -> str:
         unit = " pp"
     if found.low == found.high:
         return f"{_signed(found.estimate)}{unit}"
-    sure = f" at {units.format_confidence(found.confidence)}" if confidence else ""
-    return f"{_signed(found.estimate)}{unit} ({_signed(found.low)} … {_signed(found.high)}{sure})"
+    bounds = f"{_signed(found.low)} … {_signed(found.high)}"
+    if _is_range(found):
+        bounds = f"range {bounds}"
+    elif confidence:
+        bounds += f" at {units.format_confidence(found.confidence)}"
+    return f"{_signed(found.estimate)}{unit} ({bounds})"
 
 
 def limit(decision: Decision) -> str:
@@ -136,10 +142,15 @@ def how(decision: Decision) -> str:
     return f"{word}, {units.format_count(decision.evidence)} {one if decision.evidence == 1 else many}"
 
 
-def confidence(decisions: Sequence[Decision]) -> float | None:
-    """How sure all the intervals are that were estimated; None where there is none, or where they differ."""
-    found = {one.change.confidence for one in decisions if one.change and one.change.low != one.change.high}
-    return found.pop() if len(found) == 1 else None
+def confidences(decisions: Sequence[Decision]) -> frozenset[float]:
+    """How sure the intervals are that were estimated; what was counted has none."""
+    changes = [one.change for one in decisions if one.change]
+    return frozenset(one.confidence for one in changes if one.low != one.high and not _is_range(one))
+
+
+def _is_range(interval: Interval) -> bool:
+    """Whether it spans everything that was seen, of which nothing was estimated."""
+    return interval.confidence >= 1
 
 
 def happened(decision: Decision) -> str:
