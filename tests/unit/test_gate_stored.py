@@ -171,11 +171,11 @@ def test_a_record_of_another_artifact_is_told_when_it_is_made_and_when_it_is_com
     taken = stored.record(other, history, "wrong", device=FakeDevice(), watch=silent, rounds=3)
     (said,) = leaps(taken.findings)
     assert said.startswith("'f.tflite' has 3.8 times the size and ")
-    assert "of the last record, 'commit5'" in said
+    assert "of the last record 'commit5'" in said
     found = held(tmp_path, history, FakeArtifact(), size=0.02)
     assert [one.outcome for one in found.decisions] == ["improved"]
     assert [one.partition(" has ")[0].endswith("'wrong'") for one in leaps(found.findings)] == [True, False]
-    assert "of the one before it, 'commit5'" in leaps(found.findings)[0]
+    assert "of the record 'commit5' before it" in leaps(found.findings)[0]
 
 
 def test_an_artifact_of_another_size_on_another_machine_is_no_other_artifact(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def append(path: Path, taken: Record) -> None:
         append_line(path, dump(taken))
     except RunError as error:
         line = json.dumps(dump(taken), separators=(",", ":"))
-        raise RunError(error.message, f"{error.hint}, then record again, or add the line yourself: {line}") from error
+        raise RunError(error.message, f"{error.hint}; record again, or add the line yourself: {line}") from error
 
 
 def read(path: Path) -> tuple[tuple[Record, ...], tuple[Finding, ...]]:

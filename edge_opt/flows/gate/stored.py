@@ -140,12 +140,12 @@ def _leaps(subject: Subject, history_path: Path, taken: Record, records: Sequenc
     if len(records) == 1:
         return found
     hint = f"if '{records[-1].label}' is of another artifact, remove its line from '{history_path}'"
-    one_before = f"the one before it, '{records[-2].label}'"
+    one_before = f"the record '{records[-2].label}' before it"
     return (*history.leap(records[-2], records[-1], _last(records), one_before, hint), *found)
 
 
 def _last(records: Sequence[Record]) -> str:
-    return f"the last record, '{records[-1].label}'"
+    return f"the last record '{records[-1].label}'"
 
 
 def _same_model(subject: Subject, history_path: Path, records: Sequence[Record]) -> None:

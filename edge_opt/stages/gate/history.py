@@ -100,7 +100,7 @@ def leap(before: Record, after: Record, told: str, other: str, hint: str) -> tup
     """What is to be said where ``after`` is so far from ``before`` that they may be of two artifacts.
 
     Both must be of one machine and runtime. ``told`` and ``other`` say what they are: ``'new.tflite'``, ``the last
-    record, 'a1b2c3'``.
+    record 'a1b2c3'``.
     """
     ratios = {one: value(after, one) / value(before, one) for one in LEAPS}
     far = [one for one, ratio in ratios.items() if max(ratio, 1 / ratio) > LEAPS[one]]
