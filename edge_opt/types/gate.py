@@ -67,6 +67,7 @@ class Gate:
     candidate: Subject | None  # None where only the stored results of other benchmarks were compared
     baseline: Subject | None
     against: str  # what it was compared with, as the user called it
+    judged: str = ""  # what was, as the user called it, where that is no artifact but the results of other benchmarks
     decisions: tuple[Decision, ...]
     findings: tuple[Finding, ...]
     environment: Environment | None

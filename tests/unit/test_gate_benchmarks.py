@@ -261,6 +261,7 @@ def test_benchmarks_that_one_side_has_are_told_and_the_others_decided(tmp_path: 
     now = written(tmp_path / "now.json", {"both": taken, "new": taken})
     found = flow.gate(now, base, 0.25)
     assert [one.measure for one in found.decisions] == ["both"]
+    assert (found.judged, found.against) == (str(now), str(base))
     assert [(one.code, one.level) for one in found.findings] == [("EO923", "warning"), ("EO923", "info")]
     assert "does not have 'old'" in found.findings[0].message
     assert "does not have 'new'" in found.findings[1].message

@@ -149,7 +149,7 @@ def test_a_single_count_has_neither_range_nor_interval() -> None:
 @pytest.mark.parametrize(("basis", "said"), [("pairs", True), ("rounds", True), ("stored", False), ("exact", False)])
 def test_a_document_says_why_its_columns_need_not_agree_with_the_change(basis: types.Basis, said: bool) -> None:
     found = render(a_gate((a_decision(basis=basis),)), "md")
-    assert ("medians over all pairs" in found) is said
+    assert ("the mean ratio of its pairs" in found) is said
 
 
 def test_placement_counts_operators_and_shows_no_number_where_nobody_knows() -> None:
@@ -157,6 +157,13 @@ def test_placement_counts_operators_and_shows_no_number_where_nobody_knows() -> 
     assert re.search(r"\| +1 operator \| 5 operators \|", render(a_gate((placement,)), "text"))
     untold = replace(placement, outcome="unclear", evidence=0)
     assert re.search(r"\| placement \| +- \| +- \|", render(a_gate((untold,)), "text"))
+
+
+@pytest.mark.parametrize("format", ["text", "md", "github"])
+def test_results_of_benchmarks_are_named_on_both_sides(format: str) -> None:
+    gate = a_gate((a_decision("test_start_up", "regressed"),), candidate=None, baseline=None, judged="now.json")
+    found = render(replace(gate, against="main.json"), format).replace("`", "")
+    assert "now.json against main.json" in found
 
 
 # ── what is said below the table ────────────────────────────────────────────────────────────────────────────────────
@@ -285,6 +292,25 @@ def test_the_place_is_a_path_within_the_project(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     gate = a_gate(candidate=a_subject(str(tmp_path / "models" / "new.tflite")))
     assert {one["location"]["path"] for one in json.loads(render(gate, "gitlab"))} == {"models/new.tflite"}
+
+
+# ── --unclear fail ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_cannot_be_told_is_as_bad_as_a_regression_only_where_that_is_asked_for() -> None:
+    gate = a_gate((a_decision("p90", "unclear"),), findings=())
+    for unclear, github, gitlab in (
+        ("exit", "warning", "minor"),
+        ("pass", "warning", "minor"),
+        ("fail", "error", "major"),
+    ):
+        assert render(gate, "github", unclear).startswith(f"::{github} ")  # type: ignore[arg-type]
+        assert [one["severity"] for one in json.loads(render(gate, "gitlab", unclear))] == [gitlab]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", ["text", "md", "json"])
+def test_what_a_command_makes_of_it_changes_no_text_for_people(format: str) -> None:
+    assert render(a_gate(), format, "fail") == render(a_gate(), format)
 
 
 # ── the plot ────────────────────────────────────────────────────────────────────────────────────────────────────────

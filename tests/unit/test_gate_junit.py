@@ -107,3 +107,22 @@ def test_the_counts_are_those_of_the_cases(gate: types.Gate) -> None:
     assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure"))
     assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped"))
     assert root.attrib["failures"] == suite.attrib["failures"]
+
+
+def test_what_cannot_be_told_is_a_failure_where_that_is_asked_for() -> None:
+    document = render(a_gate(), "junit", "fail")
+    xmlschema.XMLSchema(OURS).validate(document.partition("\n")[2])
+    (suite,) = junitparser.JUnitXml.fromstring(document)
+    assert (suite.failures, suite.skipped) == (3, 0)
+    (failure,) = next(case for case in suite if case.name == "p90").result
+    assert failure.type == "unclear"
+    assert "--budget" in failure.text
+    suite.update_statistics()
+    assert (suite.failures, suite.skipped) == (3, 0)
+
+
+def test_a_benchmark_is_the_same_case_wherever_its_results_lie() -> None:
+    (suite,) = junitparser.JUnitXml.fromstring(
+        render(a_gate((a_decision("test_x"),), candidate=None, judged="/tmp/a1b2/now"), "junit")
+    )
+    assert [case.classname for case in suite] == ["edge_opt.gate.benchmarks"]

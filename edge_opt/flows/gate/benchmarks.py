@@ -54,6 +54,7 @@ def gate(candidate: Path, baseline: Path, limit: float, *, seed: int = 0, comman
         candidate=None,
         baseline=None,
         against=str(baseline),
+        judged=str(candidate),
         decisions=tuple(_decided(name, ours, theirs, limit, seed) for name in names),
         findings=tuple(findings),
         environment=None,

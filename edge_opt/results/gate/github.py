@@ -6,7 +6,7 @@ of them. Of each kind GitHub shows the first ten of a step, so that the last one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,22 +32,26 @@ class _Annotation:
         return f"::{self.kind} title={_property(self.title)}::{_data(self.message)}"
 
 
-def github(gate: Gate) -> str:
-    """A line an annotation: of each decision that is not ok, of each finding; one where everything is ok."""
-    found = [*_annotations(gate)]
+def github(gate: Gate, strict: bool) -> str:
+    """A line an annotation: of each decision that is not ok, of each finding; one where everything is ok.
+
+    ``strict`` makes an error of what cannot be told.
+    """
+    kinds: dict[Outcome, Kind] = {**_KINDS, "unclear": "error"} if strict else _KINDS
+    found = [*_annotations(gate, kinds)]
     lines: list[str] = []
     for kind in ("error", "warning", "notice"):
         lines += map(str, _fitting([one for one in found if one.kind == kind]))
     return "\n".join(lines) + "\n"
 
 
-def _annotations(gate: Gate) -> Iterator[_Annotation]:
+def _annotations(gate: Gate, kinds: Mapping[Outcome, Kind]) -> Iterator[_Annotation]:
     which = f"{words.candidate(gate)} against {words.against(gate)}"
     for one in words.worst_first(gate):
         hint = f"\n{words.clean(one.hint)}" if one.hint else ""
-        yield _Annotation(_KINDS[one.outcome], words.happened(one), f"{which}: {words.why(one)}{hint}")
+        yield _Annotation(kinds[one.outcome], words.happened(one), f"{which}: {words.why(one)}{hint}")
     if words.outcome(gate) == "ok" or not gate.decisions:
-        yield _Annotation(_KINDS[words.outcome(gate)], "edge-opt gate", words.headline(gate))
+        yield _Annotation(kinds[words.outcome(gate)], "edge-opt gate", words.headline(gate))
     for finding in gate.findings:
         hint = f"\n{words.clean(finding.hint)}" if finding.hint else ""
         yield _Annotation(_LEVELS[finding.level], finding.code, f"{words.clean(finding.message)}{hint}")

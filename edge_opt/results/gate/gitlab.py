@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from edge_opt.results.gate import words
-from edge_opt.types import Decision, Gate
+from edge_opt.types import Decision, Gate, Outcome
 from edge_opt.types.finding import Level
 
-_SEVERITIES = {"regressed": "major", "unclear": "minor"}
+_SEVERITIES: dict[Outcome, str] = {"regressed": "major", "unclear": "minor"}
 # what is merely worth knowing is no issue of the merge request
 _LEVELS: dict[Level, str] = {"error": "major", "warning": "minor"}
 
 
-def gitlab(gate: Gate) -> str:
-    """A JSON list of what is not ok, and of the warnings; an empty one where there is neither."""
+def gitlab(gate: Gate, strict: bool) -> str:
+    """A JSON list of what is not ok, and of the warnings; an empty one where there is neither.
+
+    ``strict`` makes what cannot be told as severe as a regression.
+    """
+    severities: dict[Outcome, str] = {**_SEVERITIES, "unclear": "major"} if strict else _SEVERITIES
     seen: dict[str, int] = {}
-    found = [_decided(gate, one) for one in gate.decisions if one.outcome in _SEVERITIES]
+    found = [_decided(gate, one, severities[one.outcome]) for one in gate.decisions if one.outcome in severities]
     for one in (one for one in gate.findings if one.level in _LEVELS):
         seen[one.code] = seen.get(one.code, 0) + 1
         said = " — ".join(filter(None, (words.clean(one.message), words.clean(one.hint))))
@@ -30,11 +34,11 @@ def gitlab(gate: Gate) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def _decided(gate: Gate, decision: Decision) -> dict[str, Any]:
+def _decided(gate: Gate, decision: Decision, severity: str) -> dict[str, Any]:
     said = " — ".join(filter(None, (words.why(decision), words.clean(decision.hint))))
     name = words.clean(decision.measure)
     said = f"{words.happened(decision)} against {words.against(gate)}: {said}"
-    return _entry(gate, f"edge-opt-gate-{name}", said, _SEVERITIES[decision.outcome], name)
+    return _entry(gate, f"edge-opt-gate-{name}", said, severity, name)
 
 
 def _entry(gate: Gate, check: str, said: str, severity: str, key: str) -> dict[str, Any]:
@@ -51,7 +55,7 @@ def _entry(gate: Gate, check: str, said: str, severity: str, key: str) -> dict[s
 
 def _place(gate: Gate) -> str:
     """The path of what stood at the gate, as it was given, from the folder of the job where it lies in it."""
-    path = Path(words.candidate(gate) if gate.candidate else words.against(gate))
+    path = Path(words.candidate(gate) if gate.candidate or gate.judged else words.against(gate))
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     return path.as_posix()

@@ -13,7 +13,7 @@ from edge_opt.results.report.document.blocks import Code, Inlines, Strong
 from edge_opt.types import Decision, Finding, Gate
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2}
-_PAIRED = "A change from pairs is the mean ratio within them; the columns are medians over all pairs, so their ratio may differ."
+_PAIRED = "A paired change is the mean ratio of its pairs; the columns are medians, so their ratio may differ from it."
 
 
 def markdown(gate: Gate) -> str:

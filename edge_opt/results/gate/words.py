@@ -9,6 +9,7 @@ from edge_opt.results.report.words import one_line
 from edge_opt.types import Decision, Gate, Interval, Outcome, Subject
 
 NONE = "-"
+BENCHMARKS = "benchmarks"  # what stood at the gate where that has no name
 # the one that comes first among its decisions is the verdict of a gate
 ORDER: tuple[Outcome, ...] = ("regressed", "unclear", "improved", "ok")
 SAID: dict[Outcome, str] = {"ok": "ok", "improved": "improved", "regressed": "REGRESSED", "unclear": "cannot tell"}
@@ -40,7 +41,7 @@ def outcome(gate: Gate) -> Outcome:
 
 def candidate(gate: Gate) -> str:
     """What stood at the gate, as the user called it."""
-    return clean(gate.candidate.name) if gate.candidate else "benchmarks"
+    return clean(gate.candidate.name if gate.candidate else gate.judged or BENCHMARKS)
 
 
 def against(gate: Gate) -> str:
