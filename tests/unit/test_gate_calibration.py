@@ -207,7 +207,7 @@ def test_a_calibration_that_goes_on_says_how_much_was_kept(asking: tuple[Path, F
     with pytest.raises(KeyboardInterrupt):
         words.gate_calibrate(baseline, runs=6, watch=stopped_at(4))
     words.gate_calibrate(baseline, runs=6, watch=steps.append)
-    assert (steps[0].what, steps[0].total) == ("4 of 6 were begun before, and what was measured is kept", 1)
+    assert (steps[0].what, steps[0].total) == ("measurements of 4 of 6 are kept from before", 1)
     assert [one.done for one in steps[1:]] == [*range(6)]
     steps.clear()
     words.gate_calibrate(baseline, runs=6, watch=steps.append)

@@ -123,7 +123,7 @@ def _rebuilt(subject: Subject, run: Run, executor: registry.Executor) -> Path:
 def _from_before(places: Sequence[int], run: Run) -> str:
     """What ``run`` keeps of those decisions from a calibration that was stopped; "" where it keeps nothing."""
     begun = sum(run.finished(_timing(place, 0)) for place in places)
-    return f"{begun} of {len(places)} were begun before, and what was measured is kept" if begun else ""
+    return f"measurements of {begun} of {len(places)} are kept from before" if begun else ""
 
 
 def _timing(place: int, process: int) -> str:
