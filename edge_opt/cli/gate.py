@@ -172,10 +172,10 @@ def check(ctx: click.Context, /, **given: Any) -> None:
         )
         for finding in found.findings:
             watch.finding(finding)
-    click.echo(render(found, format), nl=False)
+    click.echo(render(found, format, unclear), nl=False)
     if format == "github":
         _github(found)
-    gate_reports.write(reports, found)
+    gate_reports.write(reports, found, unclear)
     ctx.exit(_EXIT.get(outcome(found), _UNCLEAR[unclear]))
 
 

@@ -14,7 +14,7 @@ from edge_opt.errors import EdgeOptError, InputError, RunError
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.size import is_network
 from edge_opt.flows.given import files_of
-from edge_opt.results.gate import FORMATS, render
+from edge_opt.results.gate import FORMATS, Unclear, render
 from edge_opt.types import Gate
 
 Reports = Sequence[tuple[str, Path]]  # the format and the file of each
@@ -104,12 +104,12 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def write(reports: Reports, found: Gate) -> None:
+def write(reports: Reports, found: Gate, unclear: Unclear) -> None:
     """Write every report that can be written, then raise RunError with those that could not."""
     failed = []
     for name, path in reports:
         try:
-            _put(path, render(found, name))
+            _put(path, render(found, name, unclear))
         except OSError as error:
             failed.append((path, error))
     if failed:

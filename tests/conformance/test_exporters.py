@@ -221,8 +221,6 @@ ARTIFACTS = [
     *((name, tiny.FILES[name]) for name in tiny.FILES if hasattr(registry.load("exporters", name), "rewritten")),
     ("tflite", tiny.INT8),
 ]
-SAME = "a file that edge-opt wrote is written the same again, so the gate is calibrated with copies alone"
-BY_COPIES = [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=SAME)) for name in ("openvino",)]
 
 
 def anew(name: str, given: Path, out: Path) -> Path:
@@ -257,9 +255,12 @@ def test_a_network_written_anew_answers_the_same_and_its_artifact_is_left_alone(
         np.testing.assert_allclose(answers, tiny.answers(tiny.pictures()), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["onnx", "tflite", *BY_COPIES])
-def test_a_network_written_anew_is_another_file_and_always_the_same_one(name: str, tmp_path: Path) -> None:
+# OpenVINO always writes a network in the same way, so the gate is calibrated with copies alone
+@pytest.mark.parametrize(("name", "differs"), [("onnx", True), ("tflite", True), ("openvino", False)])
+def test_a_network_written_anew_is_another_file_where_its_format_can_be_and_always_the_same_one(
+    name: str, differs: bool, tmp_path: Path
+) -> None:
     given = tiny.FILES[name]
     first, second = (measure(anew(name, given, tmp_path / place).parent) for place in ("first", "second"))
     assert first == second
-    assert first[0] != measure_files(files_of(given))[0]
+    assert (first[0] != measure_files(files_of(given))[0]) is differs

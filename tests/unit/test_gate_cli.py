@@ -111,6 +111,15 @@ def test_where_the_gate_cannot_tell_it_exits_with_3_unless_it_is_told_otherwise(
     assert "cannot tell" in ended.out
 
 
+@pytest.mark.parametrize(("unclear", "failures"), [("exit", 0), ("fail", 1)])
+def test_what_fails_the_build_is_a_failure_in_its_report_too(
+    tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended], unclear: str, failures: int
+) -> None:
+    report = tmp_path / "gate.xml"
+    edge_opt(*the_two(tmp_path, **NOISY), "--unclear", unclear, "--report", f"junit={report}")
+    assert f'failures="{failures}"' in report.read_text()
+
+
 def test_an_improvement_passes(tmp_path: Path, device: FakeDevice, edge_opt: Callable[..., Ended]) -> None:
     ended = edge_opt(*the_two(tmp_path, latency_ns=90_000))
     assert (ended.code, "improved" in ended.out) == (0, True)
