@@ -28,7 +28,7 @@ JOB = yaml.safe_load((CHECKOUT / "templates" / "edge-opt-gate.gitlab-ci.yml").re
 ]
 RUNS = [step for step in ACTION["runs"]["steps"] if "run" in step]
 # what no machine is slow enough for
-WIDE = "100000%"
+WIDE = "1000%"
 HOSTILE = "a $(touch hacked) `touch hacked` \"b\" 'c' ${HOME}; touch hacked"
 
 needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash, which runs the steps: install bash")

@@ -158,9 +158,10 @@ def test_a_valgrind_that_does_not_count_is_an_error(tmp_path: Path) -> None:
 def test_two_copies_of_an_artifact_execute_the_same_and_again_in_another_process() -> None:
     entry = Entry(path=tiny.FILES["tflite"], runtime="litert")
     first, second = count(entry, entry, CallgrindDevice())
-    assert decide(first, second, 0.001).outcome == "ok"
+    # copying memory takes some tens of instructions more or less by where it lies: 57 of 23,500 were seen
+    assert decide(first, second, 0.005).outcome == "ok"
     assert len(first.instructions) == 5
     assert first.emulator.startswith("valgrind 3.")
     assert not [one for one in first.isa if one.startswith("avx512")]
     (again, _) = count(entry, entry, CallgrindDevice())
-    assert decide(first, again, 0.001).outcome == "ok"
+    assert decide(first, again, 0.005).outcome == "ok"
