@@ -307,14 +307,14 @@ def draw(rows: Sequence[Compared], out: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 4.2), layout="constrained")
-    slow = [step / 1000 for step in range(0, 81, 2)]
+    slow = [step / 1000 for step in range(0, 111, 2)]
     for load, color in zip(sorted({row.load for row in rows}), ("#08306b", "#d95f02"), strict=True):
         equals = [row for row in rows if row.kind != "slower" and row.load == load]
         for limit, style in ((0.01, ":"), (0.02, "-"), (0.05, "--")):
             share = [100 * caught(equals, limit, one) for one in slow]
             name = f"limit {100 * limit:.0f}%, {f'{load} busy processes' if load else 'no load'}"
             left.plot([100 * one for one in slow], share, style, color=color, lw=1.8, label=name)
-    left.set(xlim=(0, 8), ylim=(0, 101), xlabel="true slow-down, %", ylabel="called a regression at once, %")
+    left.set(xlim=(0, 11), ylim=(0, 101), xlabel="true slow-down, %", ylabel="called a regression at once, %")
     left.set_title("What the gate catches")
     left.legend(frameon=False, fontsize=8, loc="lower right")
     seen = list(zip(rows, stored(rows), strict=True))
