@@ -10,7 +10,8 @@ many, is found by counting: of those that make at least one percent, the number 
 
 ::
 
-    python benchmarks/instruction_counts.py            # about half an hour; goes on where it was stopped
+    python benchmarks/instruction_counts.py                    # about half an hour; goes on where it was stopped
+    python benchmarks/instruction_counts.py --again rebuilt    # that kind only; the result keeps the others
 
 Rows of other code are refused: after a change of what is studied, give another ``--folder``.
 """
@@ -198,6 +199,22 @@ def study(folder: Path) -> tuple[list[Compared], dict[str, Wider]]:
     return rows, wider
 
 
+def again(kind: str, folder: Path) -> tuple[list[Compared], dict[str, Wider]]:
+    """The comparisons of one kind, made again; the others as the result holds them, since counts do not vary."""
+    held = json.loads(RESULT.read_text(encoding="utf-8"))
+    kept = [Compared(**one) for one in held["comparisons"] if one["kind"] != kind]
+    wider = {recipe: Wider(**one) for recipe, one in held["executes_more"].items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    baselines = {recipe: converted(shared_path(DEMO_MODEL), recipe, folder) for recipe in RECIPES}
+    more = {recipe: widened(one.units, recipe, folder) for recipe, one in wider.items()}
+    made = []
+    for index in range(COUNTS[kind]):
+        recipe = RECIPES[index % 2]
+        made.append(compare(kind, recipe, baselines[recipe], more[recipe]))
+        print(f"{index + 1} of {COUNTS[kind]}: {made[-1].outcome}, {made[-1].change:+.4%}", flush=True)
+    return [*kept, *made], wider
+
+
 # ── what came of it ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -255,7 +272,9 @@ def main() -> None:
     """Compare, print the counts, and write the result; an error where something asked is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("runs/instruction-counts"))
-    rows, wider = study(parser.parse_args().folder)
+    parser.add_argument("--again", choices=COUNTS, help="make the comparisons of that kind only, and keep the others")
+    given = parser.parse_args()
+    rows, wider = again(given.again, given.folder) if given.again else study(given.folder)
     found = summary(rows)
     machine = CallgrindDevice().run({"protocol": 1, "mode": "environment"})
     result = {
