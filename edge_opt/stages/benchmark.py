@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -147,23 +148,22 @@ def pair(
     Six are the fewest whose range holds the median with 95 %. Every sample is kept in the journal of ``run``. Raises
     StepFailed where the two cannot share a process.
     """
-    taken = tuple(
-        run.once(
-            f"pair {name}, process {index}",
-            Alternation,
-            lambda: alternate(
-                first,
-                second,
-                inputs,
-                device,
-                turned=index % 2 == 1,  # noqa: B023 - called at once
-                threads=threads,
-                seed=seed + index,  # noqa: B023
-                warmup=10,
-                min_seconds=0.5,
-            ),
+
+    def alternated(index: int) -> Alternation:
+        return alternate(
+            first,
+            second,
+            inputs,
+            device,
+            turned=index % 2 == 1,
+            threads=threads,
+            seed=seed + index,
+            warmup=10,
+            min_seconds=0.5,
         )
-        for index in range(processes)
+
+    taken = tuple(
+        run.once(f"pair {name}, process {index}", Alternation, partial(alternated, index)) for index in range(processes)
     )
     blocks = [[(block.artifact, block.samples_ns) for block in one.blocks] for one in taken]
     return stats.pair_interval(blocks, confidence=0.95, seed=seed), taken

@@ -164,4 +164,4 @@ def test_two_copies_of_an_artifact_execute_the_same_and_again_in_another_process
     assert first.emulator.startswith("valgrind 3.")
     assert not [one for one in first.isa if one.startswith("avx512")]
     (again, _) = count(entry, entry, CallgrindDevice())
-    assert decide(first, again, 0.005).outcome == "ok"
+    assert decide(first, again, 0.001).outcome == "ok"  # in the same place of another process
