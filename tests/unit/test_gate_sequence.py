@@ -130,7 +130,9 @@ def within(row: Sequence[float], process_s: float, budget_s: float) -> tuple[flo
         done += 1
         return {"latency": row[index]}
 
-    clock = lambda: done * process_s  # noqa: E731
+    def clock() -> float:
+        return done * process_s
+
     return until_clear(draw, {"latency": LIMIT}, budget_s=budget_s, clock=clock)["latency"]
 
 
