@@ -12,7 +12,9 @@
     │   ├── Crashed         … died from a signal
     │   ├── TimedOut        … took longer than its limit
     │   └── OutOfMemory     … used more than its limit
-    ├── DeviceBusy          another edge-opt has been measuring there for too long
+    ├── DeviceError         a device that cannot be used: no such host, no right, no Python on it
+    │   ├── DeviceBusy      … another edge-opt has been measuring there for too long
+    │   └── DeviceLost      … it no longer answers in the middle of the work
     └── RunError            the run folder: no room left, written by another version, not a run
         └── AnotherRequest  … begun for something else than what is asked now
 """
@@ -92,8 +94,16 @@ class OutOfMemory(StepFailed):
     """The process used more memory than its limit and was ended."""
 
 
-class DeviceBusy(EdgeOptError):
-    """The device is taken: nothing is known of the artifact, so this is no StepFailed of it."""
+class DeviceError(EdgeOptError):
+    """The device cannot be used: nothing is known of the artifact, so this is no StepFailed of it."""
+
+
+class DeviceBusy(DeviceError):
+    """The device is taken."""
+
+
+class DeviceLost(DeviceError):
+    """The device no longer answers: what it finished before is kept."""
 
 
 class RunError(EdgeOptError):

@@ -48,6 +48,8 @@ TABLES: Mapping[Kind, Mapping[str, str]] = {
     "devices": {
         "local": "edge_opt.devices.local:LocalDevice",
         "callgrind": "edge_opt.devices.callgrind:CallgrindDevice",
+        "ssh": "edge_opt.devices.ssh:SshDevice",
+        "emulator": "edge_opt.devices.emulator:EmulatorDevice",
     },
     "executors": {
         "process": "edge_opt.executors.process:ProcessExecutor",
@@ -153,7 +155,8 @@ class Runtime(Protocol):
 class Device(Protocol):
     """Where worker jobs run: this machine, a board over SSH, a browser. One job at a time.
 
-    One that cannot do every mode has ``MODES``, those that it can, and refuses the others by an InputError.
+    One that cannot do every mode has ``MODES``, those that it can, and refuses the others by an InputError. One that is
+    elsewhere has ``ADDRESS``, an example of where: it is made with such an address, and may raise InputError.
     """
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:

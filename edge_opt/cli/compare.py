@@ -22,6 +22,7 @@ from edge_opt.results.report.side_by_side import Comparison, render
 @click.option("--all", "everything", is_flag=True, help="Show every trial of a run, not only those on its front.")
 @click.option("-d", "--data", type=options.PATH, default=None, help="Data to measure the accuracy of artifacts on.")
 @options.target
+@options.devices
 @options.runtimes
 @options.threads
 @options.rounds

@@ -18,6 +18,7 @@ from edge_opt.results.report import diagnosis as texts
 @options.data
 @options.history
 @options.target
+@options.devices
 @click.option(
     "-o",
     "--output",

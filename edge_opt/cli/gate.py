@@ -143,6 +143,7 @@ def gate() -> None:
 @click.option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of the result.")
 @click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
 @options.target
+@options.devices
 @options.runtime
 @_threads("as many as the other side was measured with, or else the target's first")
 @options.seed
@@ -216,6 +217,7 @@ def _github(found: Gate) -> None:
 @click.option("--budget", default=BUDGET, show_default=True, metavar="60s", help="How long one decision may take.")
 @click.option("-o", "--output", type=options.PATH, default=None, help="The file to write.  [default: BASE.gate.json]")
 @options.target
+@options.devices
 @options.runtime
 @_threads("the target's first")
 @options.seed
@@ -248,6 +250,7 @@ def calibrate(format: str, **given: Any) -> None:
 @click.option("--label", required=True, metavar="COMMIT", help="What to call this measurement, such as the commit.")
 @options.rounds
 @options.target
+@options.devices
 @options.runtime
 @_threads("the target's first")
 @options.seed

@@ -31,6 +31,7 @@ Row = Mapping[str, str]
 @click.command()
 @options.artifacts
 @options.target
+@options.devices
 @options.runtime
 @options.threads
 @click.option("--all", "whole", is_flag=True, help=f"Show every operator, not the heaviest {_SHOWN} only.")

@@ -57,6 +57,13 @@ targets = click.option(
     metavar="NAME|FILE",
     help="Where the model will run; repeat for more, each with a report of its own.  [default: host]",
 )
+devices = click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="[TARGET=]ADDRESS",
+    help="Where the target is, as ssh://pi@raspberrypi.local; of several, each with the name of its target.",
+)
 recipes = click.option(
     "-r",
     "--recipe",

@@ -76,6 +76,7 @@ def demo(output: Path, quiet: bool, verbose: bool, debug: bool) -> None:
 @options.model
 @options.data
 @options.targets
+@options.devices
 @options.recipes
 @click.option("-o", "--output", type=options.PATH, default=None, help="The run folder.  [default: runs/MODEL]")
 @options.thread_counts
@@ -235,6 +236,7 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @click.command()
 @options.artifacts
 @options.target
+@options.devices
 @options.runtimes
 @options.threads
 @options.rounds
@@ -262,6 +264,7 @@ def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | Non
 @options.artifacts
 @options.data
 @options.target
+@options.devices
 @options.runtime
 @options.max_drop
 @options.format

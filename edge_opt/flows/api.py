@@ -13,7 +13,17 @@ from typing import Any, get_args
 from edge_opt import registry, units
 from edge_opt.errors import UnknownName
 from edge_opt.flows import initialize, pipeline, several
-from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, one_of_the_two, recipes_of, silent
+from edge_opt.flows.asked import (
+    budgeted,
+    each_target,
+    known,
+    known_runtime,
+    most_jobs,
+    one_of_the_two,
+    recipes_of,
+    silent,
+    target_of,
+)
 from edge_opt.flows.asked import device as device
 from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report
@@ -49,6 +59,7 @@ def optimize(
     data: str | Path,
     *,
     target: str = "host",
+    devices: Sequence[str] = (),
     recipes: Sequence[str] = (),
     output: str | Path = "",
     threads: int = 0,
@@ -76,7 +87,7 @@ def optimize(
     Of ``rounds``, ``threads`` and ``jobs``, 0 is the default of the effort, the target and the machine. The run folder
     ``output``, ``runs/MODEL`` by default, holds all that comes out. Raises EdgeOptError.
     """
-    profile = budgeted(targets.load(target), max_drop, max_latency, max_size, max_memory)
+    profile = budgeted(target_of(target, devices), max_drop, max_latency, max_size, max_memory)
     _check(goal, effort, resume, overwrite)
     chosen = _chosen(recipes, profile, Path(model))
     request = Request(
@@ -130,6 +141,7 @@ def optimize_several(
     data: str | Path,
     *,
     targets: Sequence[str] = ("host",),
+    devices: Sequence[str] = (),
     threads: Sequence[int] = (),
     output: str | Path = "",
     use_cache: bool = True,
@@ -143,19 +155,21 @@ def optimize_several(
     error where all fail.
     """
     folder = run_folder(model, output)
+    found = each_target(targets, devices)
     runs = {
         place: partial(
             optimize,
             model,
             data,
             target=name,
+            devices=[found[name].address] if found[name].address else (),
             threads=count,
             output=place,
             use_cache=use_cache,
             watch=watch,
             **options,
         )
-        for place, (name, count) in several.places(targets, threads, folder).items()
+        for place, (name, count) in several.places(found, threads, folder).items()
     }
     return several.optimize_each(runs, folder, cached=use_cache and bool(cache_folder(os.environ)), watch=watch)
 
@@ -197,7 +211,7 @@ def convert(
             overwrite=overwrite,
             cache=cache_folder(os.environ) if use_cache else None,
             run=run,
-            device=device(profile),
+            device=registry.load("devices", "local")(),  # that one works is seen without a board
             executor=workers,
             watch=watch,
         )
@@ -207,6 +221,7 @@ def bench(
     paths: Sequence[str | Path],
     *,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     rounds: int = 10,
@@ -219,7 +234,7 @@ def bench(
     ``runtime`` may name several, with commas: each artifact is then measured by all that load it. The run folder
     ``output`` keeps the raw samples.
     """
-    profile = targets.load(target)
+    profile = target_of(target, devices)
     runtimes = runtimes_of(runtime)
     with Run.start(Path(output), {"command": "bench"}) if output else temporary() as run:
         return time_artifacts(
@@ -240,12 +255,13 @@ def evaluate(
     data: str | Path,
     *,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     max_drop: str = "",
     watch: Watch = silent,
 ) -> tuple[tuple[Evaluated, ...], tuple[Finding, ...]]:
     """The accuracy of each artifact on the test split, paired with the first one's, and what the data set says."""
-    profile = budgeted(targets.load(target), max_drop, "", "", "")
+    profile = budgeted(target_of(target, devices), max_drop, "", "", "")
     known_runtime(runtime)
     with temporary() as run:
         return score_artifacts(

@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError, UnknownName
 from edge_opt.inputs import recipes as recipe_table
+from edge_opt.inputs import targets as target_table
 from edge_opt.store import parse, read_json
 from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Outline, Recipe, Report, Step, Target
 
@@ -52,9 +53,66 @@ def silent(_: Outline | Step | Finding) -> None:
     """Watch nothing."""
 
 
+def target_of(name: str, devices: Sequence[str] = ()) -> Target:
+    """The profile of that name or file, with its address out of ``devices``: ``ADDRESS``, or ``NAME=ADDRESS``.
+
+    Raises UnknownName and InputError, also where the target is a device whose address nobody gave.
+    """
+    profile = target_table.load(name)
+    example = getattr(registry.load("devices", profile.device), "ADDRESS", "")
+    given = _address_of(profile, devices) or profile.address
+    if not example:
+        if given:
+            raise InputError(
+                f"the target '{profile.name}' is this machine, and '{given}' is another device",
+                "name its profile too, as -t rpi4 ('edge-opt targets' lists them; -t ssh is any Linux machine)",
+            )
+        return profile
+    if not given:
+        raise InputError(
+            f"the target '{profile.name}' is a device of its own, and nobody says where it is",
+            f"give --device {example}; without a board, -t arm64-emulated shows that the model answers right on ARM",
+        )
+    if not given.startswith(f"{profile.device}://"):
+        raise InputError(
+            f"the device '{given}' is none for the target '{profile.name}'", f"its address looks like {example}"
+        )
+    return replace(profile, address=given)
+
+
+def _address_of(profile: Target, devices: Sequence[str]) -> str:
+    """The address that is for ``profile``: by its name, else the one that bears no name. Raises InputError for two."""
+    found: dict[str, str] = {}
+    for one in (devices,) if isinstance(devices, str) else devices:
+        name, equals, address = one.rpartition("=")
+        if found.setdefault(name if equals else "", address) != address:
+            raise InputError(
+                f"two devices are given, '{found[name]}' and '{address}'",
+                "say which is for which target, as --device rpi4=ssh://pi@one --device rpi5=ssh://pi@two",
+            )
+    return found.get(profile.name, found.get("", ""))
+
+
+def each_target(names: Sequence[str], devices: Sequence[str]) -> dict[str, Target]:
+    """The profile of every name, addresses without a name being for those that are devices of their own.
+
+    Raises what :func:`target_of` raises, and UnknownName for an address of a target that is not asked for.
+    """
+    profiles = {name: target_table.load(name) for name in ((names,) if isinstance(names, str) else names)}
+    known_names = [one.name for one in profiles.values()]
+    for name in filter(None, (one.rpartition("=")[0] for one in devices)):
+        if name not in known_names:
+            raise UnknownName.among("target", name, known_names)
+    return {
+        name: target_of(name, [one for one in devices if "=" in one or profile.device != "local"])
+        for name, profile in profiles.items()
+    }
+
+
 def device(target: Target) -> registry.Device:
-    """The device that times the target's jobs."""
-    found: registry.Device = registry.load("devices", target.device)()
+    """The device that times the target's jobs. Raises InputError for an address that is none."""
+    factory = registry.load("devices", target.device)
+    found: registry.Device = factory(target.address) if hasattr(factory, "ADDRESS") else factory()
     return found
 
 

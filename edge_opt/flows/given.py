@@ -13,8 +13,8 @@ from edge_opt import registry
 from edge_opt.errors import InputError, UnknownName
 from edge_opt.inputs import targets
 from edge_opt.nets import onnx_data
-from edge_opt.store import Run
-from edge_opt.types import Entry, Target
+from edge_opt.store import Run, parse_answer
+from edge_opt.types import Entry, Environment, Target
 
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 CHECK = "check that it is a whole artifact of this format"  # the hint where one cannot be loaded
@@ -75,9 +75,16 @@ def runtimes_of(text: str) -> tuple[str, ...]:
 
 def require_match(target: Target, device: registry.Device) -> None:
     """Nothing; raises InputError where this machine cannot stand for ``target``."""
-    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
-    if mismatch := targets.mismatch(target, isa):
-        raise InputError(mismatch, "give -t host, or work on a machine that matches the target")
+    if mismatch := targets.mismatch(target, environment_of(device)):
+        other = "ssh" if target.address else "host"
+        raise InputError(mismatch, f"give -t {other}, or work on a machine that matches the target")
+
+
+def environment_of(device: registry.Device) -> Environment:
+    """What the device says of itself."""
+    answer = device.run({"protocol": 1, "mode": "environment"})
+    found: Environment = parse_answer(Environment, answer.get("environment"))
+    return found
 
 
 def size_of(path: Path) -> int:

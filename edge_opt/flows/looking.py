@@ -13,12 +13,11 @@ from edge_opt import registry, units
 from edge_opt.flows import compare as comparing
 from edge_opt.flows import inspect as inspecting
 from edge_opt.flows import verify as verifying
-from edge_opt.flows.asked import budgeted, device, known_runtime, load_report, silent
+from edge_opt.flows.asked import budgeted, device, known_runtime, load_report, silent, target_of
 from edge_opt.flows.doctor import Examined, examine
 from edge_opt.flows.given import runtimes_of, temporary
 from edge_opt.flows.inspect import Inspected
 from edge_opt.flows.verify import Verified
-from edge_opt.inputs import targets
 from edge_opt.results.report.side_by_side import Comparison
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.types import Watch
@@ -30,12 +29,13 @@ def inspect(
     paths: Sequence[str | Path],
     *,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     watch: Watch = silent,
 ) -> tuple[Inspected, ...]:
     """The operators that each artifact is executed as, the heaviest first. ``threads=0`` takes the target's first."""
-    profile = targets.load(target)
+    profile = target_of(target, devices)
     known_runtime(runtime)
     return inspecting.inspect(
         [Path(path) for path in paths],
@@ -75,6 +75,7 @@ def compare(
     *,
     data: str | Path | None = None,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     rounds: int = 10,
@@ -86,7 +87,7 @@ def compare(
 
     ``runtime`` may name several, with commas; with ``data`` the accuracy of the files is measured too.
     """
-    profile = budgeted(targets.load(target), max_drop, "", "", "")
+    profile = budgeted(target_of(target, devices), max_drop, "", "", "")
     held = {Path(path): comparing.runs_in(Path(path)) for path in paths}
     files = [path for path, runs in held.items() if not runs]
     reports = {str(run): load_report(run) for runs in held.values() for run in runs}

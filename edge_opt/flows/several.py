@@ -8,10 +8,9 @@ from pathlib import Path
 
 from edge_opt.errors import DataError, EdgeOptError, InputError, ModelError, RunError
 from edge_opt.flows.compare import of_reports
-from edge_opt.inputs import targets as target_table
 from edge_opt.results.report.side_by_side import Comparison, render
 from edge_opt.store import room, write_whole
-from edge_opt.types import Finding, Report, Step, Watch
+from edge_opt.types import Finding, Report, Step, Target, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +22,17 @@ class Several:
     comparison: Comparison
 
 
-def places(targets: Sequence[str], threads: Sequence[int], output: Path) -> dict[Path, tuple[str, int]]:
-    """Each run folder below ``output`` with its target and number of threads, every target being known.
+def places(targets: Mapping[str, Target], threads: Sequence[int], output: Path) -> dict[Path, tuple[str, int]]:
+    """Each run folder below ``output`` with the name of its target and its number of threads.
 
-    Raises UnknownName and InputError for a target that cannot be used, or two of one name; RunError where ``output`` is
-    a run itself.
+    Raises InputError for two targets of one name; RunError where ``output`` is a run itself.
     """
     if (output / "jobs.jsonl").exists():
         raise RunError(
             f"'{output}' holds the run of one target, so those of several have no place there", "give another -o"
         )
     found: dict[Path, tuple[str, int]] = {}
-    for name in (targets,) if isinstance(targets, str) else dict.fromkeys(targets):
-        profile = target_table.load(name)
+    for name, profile in targets.items():
         for count in dict.fromkeys(threads) or profile.threads[:1]:
             folder = output / f"{profile.name}-threads{count}"
             if folder in found:

@@ -13,12 +13,13 @@ from typing import Any
 
 from edge_opt import registry
 from edge_opt.errors import RunError
+from edge_opt.flows.given import environment_of
 from edge_opt.flows.prepare import Prepared, frontend_of, prepare
 from edge_opt.inputs import recipes, targets
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.optimize import Start
-from edge_opt.store import Cache, Run, dump, parse_answer
+from edge_opt.store import Cache, Run, dump
 from edge_opt.types import (
     Budget,
     Candidate,
@@ -83,7 +84,7 @@ class Request:
         """
         budget = self.target.budget
         return {
-            "--target": replace(self.target, budget=Budget()),
+            "--target": replace(self.target, budget=Budget(), address=""),
             "--max-drop": budget.max_drop,
             "--max-latency": budget.max_latency_ns,
             "--max-size": budget.max_size_bytes,
@@ -136,7 +137,7 @@ def _prepared(
     executor: registry.Executor,
     watch: Watch,
 ) -> Workbench:
-    machine = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"}).get("environment"))
+    machine = environment_of(device)
     baseline = plan.baseline(request.target, machine.isa, source)
     given = prepare(
         request.model, request.data, run, executor, seed=request.seed, allow_code=request.allow_code, watch=watch
@@ -157,7 +158,7 @@ def _prepared(
         executor=executor,
         watch=watch,
         isa=machine.isa,
-        untimed=targets.mismatch(request.target, machine.isa),
+        untimed=targets.mismatch(request.target, machine),
         baseline=baseline,
     )
 

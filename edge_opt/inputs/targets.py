@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import UnknownName
 from edge_opt.inputs import fields
 from edge_opt.inputs.embedded import shared_path
-from edge_opt.types import Budget, Target
+from edge_opt.types import Budget, Environment, Target
 from edge_opt.units import parse_bytes, parse_duration_ns, parse_fraction
 
 _KEYS = (
     "description",
     "device",
+    "address",
     "formats",
     "runtimes",
     "threads",
     "isa",
     "isa_absent",
+    "board",
     "ram",
     "channels_multiple",
     "budget",
@@ -46,20 +47,23 @@ def load(name_or_file: str) -> Target:
     return _from_file(shared_path("targets") / f"{name_or_file}.toml")
 
 
-def mismatch(target: Target, isa: Iterable[str]) -> str:
-    """Why a machine with ``isa`` cannot stand for ``target``, in a sentence; "" where it can.
+def mismatch(target: Target, machine: Environment) -> str:
+    """Why ``machine`` cannot stand for ``target``, in a sentence; "" where it can.
 
-    It may lack instruction sets (alternatives stand as one, ``a|b``), or have some that no runtime can be kept from.
+    It may be another board, lack instruction sets (alternatives stand as one, ``a|b``), or have some that no runtime
+    can be kept from.
     """
-    present = set(isa)
+    if target.board and not machine.board.startswith(target.board):
+        said = f"calls itself '{machine.board}'" if machine.board else "does not say which board it is"
+        return f"'{target.name}' is a {' or '.join(target.board)}, and the device {said}"
+    here = "the device" if target.address else "this machine"
+    present = set(machine.isa)
     lacking = [wanted for wanted in target.isa if present.isdisjoint(wanted.split("|"))]
     if lacking:
-        return (
-            f"this machine has no {', '.join(one.replace('|', ' or ') for one in lacking)}, which '{target.name}' needs"
-        )
+        return f"{here} has no {', '.join(one.replace('|', ' or ') for one in lacking)}, which '{target.name}' needs"
     extra = [unwanted for unwanted in target.isa_absent if unwanted in present]
     if extra:
-        return f"this machine has {', '.join(extra)}, which '{target.name}' lacks: its latencies would be too good"
+        return f"{here} has {', '.join(extra)}, which '{target.name}' lacks: its latencies would be too good"
     return ""
 
 
@@ -70,6 +74,8 @@ def _from_file(path: Path) -> Target:
         name=path.stem,
         description=document.text("description"),
         device=document.text("device", choices=registry.names("devices")),
+        address=document.text("address") if "address" in document else "",
+        board=document.texts("board", (), ()),
         formats=_some(document, "formats", registry.names("exporters")),
         runtimes=_some(document, "runtimes", registry.names("runtimes")),
         threads=_threads(document),

@@ -4,7 +4,7 @@
 fractions lie in 0..1. Every noun is written to JSON and read back by :mod:`edge_opt.store` under these very names.
 """
 
-from edge_opt.types.accuracy import Accuracy, Metric, Split, Status, Verdict
+from edge_opt.types.accuracy import Accuracy, Metric, Parity, Split, Status, Verdict
 from edge_opt.types.diagnosis import (
     Activity,
     Behaviour,
@@ -90,7 +90,17 @@ from edge_opt.types.report import (
     Skipped,
     Trial,
 )
-from edge_opt.types.timing import Counted, Environment, Interval, Measured, NotTimed, Operator, OperatorProfile, Round
+from edge_opt.types.timing import (
+    Counted,
+    DeviceState,
+    Environment,
+    Interval,
+    Measured,
+    NotTimed,
+    Operator,
+    OperatorProfile,
+    Round,
+)
 
 __all__ = [
     "GATE_SCHEMA",
@@ -115,6 +125,7 @@ __all__ = [
     "DataEvidence",
     "DataSummary",
     "Decision",
+    "DeviceState",
     "Diagnosis",
     "Effort",
     "Entry",
@@ -151,6 +162,7 @@ __all__ = [
     "Outcome",
     "Outline",
     "Overlap",
+    "Parity",
     "PictureFaults",
     "Preprocessing",
     "Progress",

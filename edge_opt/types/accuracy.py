@@ -31,6 +31,16 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parity:
+    """Whether the device answers what this machine answers, on samples of the selection."""
+
+    samples: int
+    identical: int  # of the samples: every number of the output is the same, bit by bit
+    largest: float  # the largest difference of two numbers
+    agrees: bool  # near enough that the accuracy counted here is that of the device
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Whether the limits are kept; ``drop`` is baseline - candidate, paired.
 

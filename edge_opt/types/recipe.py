@@ -71,6 +71,8 @@ class Target:
     isa: tuple[str, ...] = ()  # instruction sets the device must have, as Linux spells them
     isa_absent: tuple[str, ...] = ()  # … and must not have: its kernels would use them, and flatter the latency
     ram_bytes: int | None = None
+    address: str = ""  # where the device is, as "ssh://pi@raspberrypi.local"; "" for this machine
+    board: tuple[str, ...] = ()  # what the device must call itself, by its first words: "Raspberry Pi 4"
     channels_multiple: int = 8  # the widths that its kernels work in: passes leave multiples of it
     budget: Budget = field(default_factory=Budget)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_opt.types.accuracy import Accuracy, Status, Verdict
+from edge_opt.types.accuracy import Accuracy, Parity, Status, Verdict
 from edge_opt.types.diagnosis import Behaviour, Diagnosis
 from edge_opt.types.finding import Finding
 from edge_opt.types.model import Contract, Model
@@ -23,7 +23,7 @@ Goal = Literal["latency", "size", "balanced"]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A candidate that was made, run and judged; nothing in it is optional."""
+    """A candidate that was made, run and judged."""
 
     id: str
     recipe: Recipe
@@ -33,6 +33,7 @@ class Trial:
     measured: Measured | NotTimed
     accuracy: Accuracy
     verdict: Verdict
+    parity: Parity | None = None  # of a device that is not this machine
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,18 @@ _MULTIPLYING = re.compile(r"conv(?!ert)|fullyconnected|matmul|gemm|dense|lstm")
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceState:
+    """What the device was doing at one moment; ``()``, ``None`` or ``""`` stands for what it does not tell."""
+
+    elapsed_s: float  # since the artifact was ready
+    frequencies_hz: tuple[int, ...] = ()  # of each core
+    temperature_c: float | None = None
+    throttled: int | None = None  # the bits of the firmware: as of `vcgencmd get_throttled`
+    governor: str = ""
+    load_average: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """One measurement in a fresh process: every latency in the order it was taken, warm-up left out."""
 
@@ -19,6 +31,7 @@ class Round:
     samples_ns: tuple[int, ...]
     peak_rss_bytes: int = 0  # of the worker's process, with the artifact and its runtime loaded; 0 where it cannot tell
     baseline_rss_bytes: int = 0  # of the same process before the artifact was loaded; likewise
+    states: tuple[DeviceState, ...] = ()  # before, while and after it was timed
 
     @property
     def memory_bytes(self) -> int:
@@ -39,6 +52,7 @@ class Environment:
     system: str
     python: str
     load_average: float  # when it was asked; of several rounds, the highest
+    board: str = ""  # what a board calls itself, as "Raspberry Pi 4 Model B Rev 1.5"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from edge_opt.errors import AnotherRequest, RunError
-from edge_opt.flows.asked import device, executor, silent
+from edge_opt.flows.asked import device, executor, silent, target_of
 from edge_opt.flows.diagnosis.confusions import draw_confusions
 from edge_opt.flows.diagnosis.whole import Diagnosed, Request
 from edge_opt.flows.diagnosis.whole import diagnose as diagnosed
 from edge_opt.flows.given import temporary
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.inputs import dataset as datasets
-from edge_opt.inputs import targets
 from edge_opt.results.report import diagnosis as texts
 from edge_opt.store import Run, cache_folder
 from edge_opt.types import Diagnosis, Watch
@@ -26,6 +26,7 @@ def diagnose(
     *,
     history: str | Path | None = None,
     target: str = "host",
+    devices: Sequence[str] = (),
     output: str | Path | None = None,
     samples: int | None = None,
     seed: int = 0,
@@ -39,8 +40,8 @@ def diagnose(
     documents and what need not be done twice. Raises EdgeOptError where nothing can be looked at.
     """
     return diagnose_into(
-        output, model, data, history=history, target=target, samples=samples, seed=seed, allow_code=allow_code,
-        watch=watch,
+        output, model, data, history=history, target=target, devices=devices, samples=samples, seed=seed,
+        allow_code=allow_code, watch=watch,
     ).diagnosis  # fmt: skip
 
 
@@ -66,6 +67,7 @@ def diagnose_into(
     *,
     history: str | Path | None = None,
     target: str = "host",
+    devices: Sequence[str] = (),
     samples: int | None = None,
     seed: int = 0,
     allow_code: bool = False,
@@ -75,7 +77,7 @@ def diagnose_into(
     request = Request(
         model=Path(model),
         data=Path(data),
-        target=targets.load(target),
+        target=target_of(target, devices),
         history=Path(history) if history else None,
         samples=samples,
         cache=cache_folder(os.environ),

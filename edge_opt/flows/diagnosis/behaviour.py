@@ -9,6 +9,7 @@ from edge_opt import registry, units
 from edge_opt.errors import EdgeOptError
 from edge_opt.flows.diagnosis.robustness import robustness_of
 from edge_opt.flows.diagnosis.subject import Subject, left_out, timing_inputs
+from edge_opt.flows.given import environment_of
 from edge_opt.flows.workbench import origin
 from edge_opt.inputs import targets
 from edge_opt.stages import plan
@@ -75,14 +76,14 @@ def _latency(
     subject: Subject, answers: Answers, look: Look, device: registry.Device
 ) -> tuple[float | None, tuple[Finding, ...]]:
     """The median latency of the model as a float32 artifact on the target: what an application would run unchanged."""
-    isa = device.run({"protocol": 1, "mode": "environment"})["environment"]["isa"]
-    mismatch = targets.mismatch(look.target, isa)
+    machine = environment_of(device)
+    mismatch = targets.mismatch(look.target, machine)
     if mismatch or look.source is None:
         return None, (left_out("the inference time", mismatch),) if mismatch else ()
     run, key = subject.run, f"latency of {subject.fingerprint} on {look.target.name}"
     inputs = timing_inputs(subject, answers.samples)
     try:
-        candidate = plan.baseline(look.target, isa, look.source.kind)
+        candidate = plan.baseline(look.target, machine.isa, look.source.kind)
         start = Start(
             model=subject.model,
             source=look.source,

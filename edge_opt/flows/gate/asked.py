@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from edge_opt import units
 from edge_opt.errors import InputError, RunError
-from edge_opt.flows.asked import device, executor, known_runtime, silent
+from edge_opt.flows.asked import device, executor, known_runtime, silent, target_of
 from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
 from edge_opt.flows.gate.bench import Asked
 from edge_opt.flows.gate.limits import DEFAULTS, OFF, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
-from edge_opt.flows.given import require_match, temporary
-from edge_opt.inputs import targets
+from edge_opt.flows.given import environment_of, require_match, temporary
 from edge_opt.stages.gate import fingerprints
 from edge_opt.store import Run, write_whole
 from edge_opt.types import Calibration, Finding, Gate, Watch
@@ -35,6 +34,7 @@ def gate(
     limits: Mapping[str, str] | None = None,
     placement: bool = True,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     budget: str = BUDGET,
@@ -60,7 +60,7 @@ def gate(
     if baseline is not None and benchmarks.accepts(Path(candidate), Path(baseline)):
         _refuse("results of pytest-benchmark", {**elsewhere, **_named(limits, "latency")})
         return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
-    profile = targets.load(target)
+    profile = target_of(target, devices)
     timing = device(profile)
     if against is not None:
         _refuse("a history", {**elsewhere, **_named(limits, *stored.MEASURES)})
@@ -94,6 +94,7 @@ def gate_record(
     label: str,
     rounds: int = stored.ROUNDS,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     seed: int = 0,
@@ -101,7 +102,7 @@ def gate_record(
 ) -> stored.Taken:
     """``artifact`` as it was measured now, under ``label``, appended to the file ``history``."""
     known_runtime(runtime)
-    profile = targets.load(target)
+    profile = target_of(target, devices)
     timing = device(profile)
     require_match(profile, timing)
     subject = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads)
@@ -115,6 +116,7 @@ def gate_calibrate(
     runs: int = 40,
     budget: str = BUDGET,
     target: str = "host",
+    devices: Sequence[str] = (),
     runtime: str = "",
     threads: int = 0,
     seed: int = 0,
@@ -126,7 +128,7 @@ def gate_calibrate(
     One that was stopped goes on: until the file is written, every process is kept in a folder beside it.
     """
     known_runtime(runtime)
-    profile = targets.load(target)
+    profile = target_of(target, devices)
     limit, budget_s = _latency(limits_of({"latency": latency})), units.parse_seconds(budget)
     place = Path(output) if output else runner.place(Path(baseline))
     if not place.parent.is_dir():  # it is written when all is measured
@@ -135,7 +137,7 @@ def gate_calibrate(
     timing = device(profile)
     require_match(profile, timing)
     subject = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
-    here = fingerprints.fingerprint(subject, runner.environment_of(timing))
+    here = fingerprints.fingerprint(subject, environment_of(timing))
     wanted = {"artifact": subject.sha256, "limit": limit, "seed": seed, "runner": here}
     with _until_written(place, wanted) as run, closing(executor()) as workers:
         found, said = calibrating.calibrate(

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from edge_opt import registry, stats
 from edge_opt.errors import EdgeOptError, StepFailed
-from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.subject import entry
-from edge_opt.flows.given import files_of
+from edge_opt.flows.given import environment_of, files_of
 from edge_opt.stages.gate import fingerprints, paired, power, sequence
 from edge_opt.store import Run, measure_files
 from edge_opt.types import Calibration, Entry, Finding, Step, Subject, Watch
@@ -65,7 +64,7 @@ def calibrate(
     found = power.sight(identical, rebuilt, limit, seed, most)
     return (
         Calibration(
-            fingerprint=fingerprints.fingerprint(subject, runner.environment_of(device)),
+            fingerprint=fingerprints.fingerprint(subject, environment_of(device)),
             sha256=subject.sha256,
             limit=limit,
             budget_s=budget_s,

@@ -11,6 +11,7 @@ from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows.evaluate import score_artifacts
 from edge_opt.flows.gate import runner, timed
 from edge_opt.flows.gate.bench import Asked, Bench, alike, bench_of
+from edge_opt.flows.given import environment_of
 from edge_opt.stages import guard
 from edge_opt.stages.gate import accuracy, counting, exact, placement
 from edge_opt.stages.profile import profile
@@ -29,7 +30,7 @@ def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Ga
     """
     began, started = time.monotonic(), datetime.now(UTC)
     bench = bench_of(asked, run, device, watch)
-    environment = runner.environment_of(device)
+    environment = environment_of(device)
     kept = runner.check(bench.baseline, asked.calibration, asked.limits, environment)
     scored, unscored = _accuracy(bench)
     if not (scored or asked.limits.shares or asked.limits.placement):

@@ -10,22 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from edge_opt import registry, units
+from edge_opt import units
 from edge_opt.errors import InputError, RunError
 from edge_opt.flows.gate.limits import LARGEST, Limits
 from edge_opt.stages.gate import fingerprints, sequence, words
-from edge_opt.store import dump, parse, parse_answer, read_json
+from edge_opt.store import dump, parse, read_json
 from edge_opt.types import GATE_SCHEMA, Calibration, Environment, Finding, Interval, Subject
 
 _AGAIN = "make it again here with 'edge-opt gate calibrate', or remove it"
 _ANEW = "remove it, then make it again here with 'edge-opt gate calibrate'"  # which overwrites nothing but calibrations
 FEW = 20  # runs, below which what they say may be chance
-
-
-def environment_of(device: registry.Device) -> Environment:
-    """What the device is, now."""
-    found: Environment = parse_answer(Environment, device.run({"protocol": 1, "mode": "environment"})["environment"])
-    return found
 
 
 def place(baseline: Path) -> Path:

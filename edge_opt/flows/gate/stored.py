@@ -10,10 +10,9 @@ from pathlib import Path
 
 from edge_opt import __version__, registry, stats
 from edge_opt.errors import InputError, StepFailed
-from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.records import append, read
 from edge_opt.flows.gate.subject import apart
-from edge_opt.flows.given import CHECK, temporary
+from edge_opt.flows.given import CHECK, environment_of, temporary
 from edge_opt.stages import noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.stages.gate import fingerprints, history, levels
@@ -72,7 +71,7 @@ def gate(
     levels.pelt()  # a missing package is said now
     records, findings = read(history_path)
     _same_model(subject, history_path, records)
-    environment = runner.environment_of(device)
+    environment = environment_of(device)
     fingerprints.matching(records, fingerprints.fingerprint(subject, environment), environment.system)
     with temporary() as run:
         taken = measure(subject, "candidate", rounds=rounds, seed=seed, run=run, device=device, watch=watch)
