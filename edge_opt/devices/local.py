@@ -6,20 +6,16 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from edge_opt import workers
-from edge_opt.limits import most_memory_bytes, run_limited
+from edge_opt.limits import ALONE, limit_s, most_memory_bytes, run_limited
 from edge_opt.turns import WAIT_S, turn
-
-_SAMPLES_PER_LIMIT = 1000
-_ALONE = ("time", "pair", "several", "profile")
 
 
 class LocalDevice:
     """Runs worker jobs here, each held to ``timeout_s`` and ``memory_bytes`` (nine tenths of the machine's by default).
 
-    A job that answers many samples may take ``timeout_s`` for each thousand of them.
+    A job that answers many samples may take ``timeout_s`` for each thousand of them, one that says how many seconds it
+    lasts so much longer.
 
     A runtime with an environment of its own is run by the interpreter of that; ``command`` starts another worker for
     all. Timing jobs of all edge-opt processes on this machine wait for each other, and jobs that only compute wait for
@@ -51,7 +47,7 @@ class LocalDevice:
                 asked.command,
                 stdin=asked.stdin,
                 env=asked.variables,
-                timeout_s=_limit_s(job, self._timeout_s),
+                timeout_s=limit_s(job, self._timeout_s),
                 memory_bytes=self._memory_bytes,
             )
         return workers.answer(ended)
@@ -61,15 +57,4 @@ def _turn(mode: str, wait_s: float) -> contextlib.AbstractContextManager[None]:
     """The turn that a job of ``mode`` needs: none to look at the machine, else one alone where it is timed."""
     if mode == "environment":
         return contextlib.nullcontext()
-    return turn("alone" if mode in _ALONE else "shared", wait_s=wait_s)
-
-
-def _limit_s(job: Mapping[str, Any], timeout_s: float | None) -> float | None:
-    """How long ``job`` may take: a model of 100 ms is no hang because its test split holds 10,000 pictures."""
-    if timeout_s is None or job["mode"] != "predict":
-        return timeout_s
-    try:
-        samples = len(np.load(job["inputs"], mmap_mode="r"))
-    except (OSError, ValueError, KeyError, TypeError):  # the worker says what is wrong with it
-        return timeout_s
-    return timeout_s * max(1, -(-samples // _SAMPLES_PER_LIMIT))
+    return turn("alone" if mode in ALONE else "shared", wait_s=wait_s)

@@ -12,7 +12,7 @@ import pytest
 
 from edge_opt import limits
 from edge_opt.errors import Crashed, OutOfMemory, StepFailed, TimedOut
-from edge_opt.limits import most_memory_bytes, run_limited
+from edge_opt.limits import limit_s, most_memory_bytes, run_limited
 from tests.fixtures.processes import wait_for, wait_until_gone
 
 FAMILY = "import os,subprocess,sys,time; c=subprocess.Popen(['sleep','600']); " + (
@@ -122,7 +122,7 @@ def test_it_works_where_there_is_no_pidfd(monkeypatch: pytest.MonkeyPatch) -> No
 
 # A shell that starts the tests in the background lets them, and so their children, ignore SIGINT and SIGHUP.
 PARENT = (
-    "import signal, sys; from edge_opt.limits import run_limited; "
+    "import signal, sys; from edge_opt.limits import limit_s, run_limited; "
     "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL); "
     "run_limited(sys.argv[1:])"
 )
@@ -149,3 +149,9 @@ def test_waiting_for_a_short_command_takes_no_polling_interval() -> None:
 def test_the_default_limit_leaves_the_machine_some_memory() -> None:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert 2**28 < most_memory_bytes() < total
+
+
+def test_a_job_that_says_how_long_it_lasts_has_that_time_on_top_of_the_limit() -> None:
+    assert limit_s({"mode": "sustain", "seconds": 300.0}, 600.0) == 900.0
+    assert limit_s({"mode": "time"}, 600.0) == 600.0
+    assert limit_s({"mode": "sustain", "seconds": 300.0}, None) is None
