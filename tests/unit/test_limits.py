@@ -122,7 +122,7 @@ def test_it_works_where_there_is_no_pidfd(monkeypatch: pytest.MonkeyPatch) -> No
 
 # A shell that starts the tests in the background lets them, and so their children, ignore SIGINT and SIGHUP.
 PARENT = (
-    "import signal, sys; from edge_opt.limits import limit_s, run_limited; "
+    "import signal, sys; from edge_opt.limits import run_limited; "
     "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGHUP, signal.SIG_DFL); "
     "run_limited(sys.argv[1:])"
 )

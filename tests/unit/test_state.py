@@ -1,0 +1,97 @@
+"""What the board is doing, read from a tree of files such as Linux shows on a Raspberry Pi."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_opt.runtimes import state
+
+
+@pytest.fixture
+def sys_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(state, "SYS", tmp_path / "sys")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    return tmp_path / "sys"
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def raspberry_pi(tree: Path, khz: int = 1_800_000, millidegrees: int = 61_342) -> None:
+    for core in range(4):
+        write(tree / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq", f"{khz}\n")
+    write(tree / "devices/system/cpu/cpu0/cpufreq/scaling_governor", "ondemand\n")
+    write(tree / "devices/system/cpu/cpufreq/boost", "0\n")
+    write(tree / "class/thermal/thermal_zone0/type", "cpu-thermal\n")
+    write(tree / "class/thermal/thermal_zone0/temp", f"{millidegrees}\n")
+
+
+def vcgencmd(tree: Path, script: str) -> None:
+    program = tree.parent / "bin/vcgencmd"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def test_a_raspberry_pi_tells_clock_heat_and_governor(sys_tree: Path) -> None:
+    raspberry_pi(sys_tree)
+    found = state.look()
+    assert found["frequencies_hz"] == [1_800_000_000] * 4
+    assert found["temperature_c"] == 61.342
+    assert found["governor"] == "ondemand"
+    assert found["load_average"] >= 0
+    assert state.told(found)
+
+
+@pytest.mark.parametrize("node", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])
+def test_the_bits_of_the_firmware_are_read_from_its_file_without_a_process(sys_tree: Path, node: str) -> None:
+    write(sys_tree / "devices/platform" / node / "get_throttled", "50005\n")
+    assert state.look()["throttled"] == 0x50005
+    assert state.told(state.look())
+
+
+def test_the_firmware_is_asked_by_its_program_only_where_the_look_is_whole(sys_tree: Path) -> None:
+    vcgencmd(sys_tree, 'echo "throttled=0x50005"; echo "$@" >> "$0.log"')
+    assert state.look()["throttled"] is None
+    assert state.look(whole=True)["throttled"] == 0x50005
+    assert (sys_tree.parent / "bin/vcgencmd.log").read_text() == "get_throttled\n"
+
+
+@pytest.mark.parametrize("script", ["echo 'VCHI initialization failed'; exit 255", "kill -9 $$", "printf '\\377'"])
+def test_a_program_that_fails_tells_nothing(sys_tree: Path, script: str) -> None:
+    vcgencmd(sys_tree, script)
+    assert state.look(whole=True)["throttled"] is None
+
+
+def test_of_several_zones_the_hottest_of_the_processor_counts(sys_tree: Path) -> None:
+    for number, (kind, text) in enumerate(
+        [
+            ("soc-thermal", "48500"),
+            ("bigcore0-thermal", "71200"),
+            ("PMIC-Die", "100000"),  # a Jetson's regulator always says so
+            ("gpu_thermal", "79000"),
+            ("cpu-thermal", "-274000"),  # switched off
+        ]
+    ):
+        write(sys_tree / f"class/thermal/thermal_zone{number}/type", kind)
+        write(sys_tree / f"class/thermal/thermal_zone{number}/temp", text)
+    assert state.look()["temperature_c"] == 71.2
+
+
+def test_the_cores_stand_in_their_order_and_those_switched_off_are_left_out(sys_tree: Path) -> None:
+    for core in (0, 2, 10):
+        write(sys_tree / f"devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq", str(1000 + core))
+    write(sys_tree / "devices/system/cpu/cpu1/cpufreq/scaling_cur_freq", "<unknown>")
+    assert state.look()["frequencies_hz"] == [1_000_000, 1_002_000, 1_010_000]
+
+
+def test_a_system_that_tells_nothing_gives_neutral_values(sys_tree: Path) -> None:
+    found = state.look(whole=True)
+    load_average = found.pop("load_average")
+    assert found == {"frequencies_hz": [], "temperature_c": None, "throttled": None, "governor": ""}
+    assert load_average >= 0
+    assert not state.told({**found, "load_average": load_average})
