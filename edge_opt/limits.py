@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Completed:
 def run_limited(
     command: Sequence[str],
     *,
-    stdin: bytes = b"",
+    stdin: bytes | BinaryIO = b"",
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
     memory_bytes: int | None = None,
@@ -86,13 +86,15 @@ def run_limited(
     the end of its stderr as a note.
     """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        given.write(stdin)
-        given.seek(0)
+        if isinstance(stdin, bytes):
+            given.write(stdin)
+            given.seek(0)
         killed_before = _kernel_kills()
         try:
             with _last_will() as bequeath:
+                source = given if isinstance(stdin, bytes) else stdin
                 process = subprocess.Popen(
-                    command, stdin=given, stdout=out, stderr=err, env=env, start_new_session=True
+                    command, stdin=source, stdout=out, stderr=err, env=env, start_new_session=True
                 )
                 try:
                     bequeath(process.pid)
@@ -100,7 +102,7 @@ def run_limited(
                 finally:
                     _end(process)
             if process.returncode < 0:
-                raise _crash(-process.returncode, _kernel_kills() > killed_before)
+                raise crash(-process.returncode, _kernel_kills() > killed_before)
         except StepFailed as error:
             if said := _tail(err):
                 error.add_note(said)
@@ -191,7 +193,7 @@ def _write(pipe: IO[bytes], text: str) -> None:
         pipe.write(text.encode())
 
 
-def _crash(number: int, by_kernel: bool) -> StepFailed:
+def crash(number: int, by_kernel: bool) -> StepFailed:
     """The error for a death by signal ``number``; the kernel's own count tells whether memory ran out."""
     if number == signal.SIGKILL and by_kernel:
         return OutOfMemory("the system killed its process because the memory of the machine ran out (SIGKILL)")

@@ -37,7 +37,7 @@ def call(job: Mapping[str, Any], command: Sequence[str] | None = None) -> Call:
     Raises MissingPackage where a runtime's environment is not set up, StepFailed where two need different ones, and
     InputError where a runtime is no module.
     """
-    artifacts = [_located(one) for one in job.get("artifacts", ())]
+    artifacts = [located(one) for one in job.get("artifacts", ())]
     command = command or (_interpreter(artifacts), str(_WORKER))
     return Call(
         command=tuple(command),
@@ -51,8 +51,12 @@ def environment(threads: int, interpreter: str = sys.executable) -> dict[str, st
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
     if interpreter != sys.executable:
         kept = {name: value for name, value in kept.items() if name not in _OURS}
+    return {**kept, **settings(threads)}
+
+
+def settings(threads: int) -> dict[str, str]:
+    """The variables that are the same for every worker, wherever it runs."""
     return {
-        **kept,
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": str(threads),
@@ -83,6 +87,20 @@ def answer(ended: Completed) -> dict[str, Any]:
     return found
 
 
+def located(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """The artifact with the file of its runtime, where that is no neighbour of the worker but another package's."""
+    module = registry.load("runtimes", artifact["runtime"])
+    file = getattr(module, "__file__", None)
+    if file is None:
+        raise InputError(
+            f"the runtime '{artifact['runtime']}' is no module",
+            "a worker runs it from its file: see docs/worker-protocol.md",
+        )
+    if Path(file).resolve().parent == _WORKER.parent:
+        return dict(artifact)
+    return {**artifact, "module": str(Path(file).resolve())}
+
+
 def _interpreter(artifacts: Sequence[Mapping[str, Any]]) -> str:
     """The Python that runs them. Raises MissingPackage where there is none, StepFailed where there are two."""
     found = {one["runtime"]: _python(one["runtime"]) for one in artifacts}
@@ -98,20 +116,6 @@ def _python(runtime: str) -> str:
     if found is None:
         raise MissingPackage(f"the runtime '{runtime}' is not set up", f"edge-opt runtime add {runtime}")
     return str(found)
-
-
-def _located(artifact: Mapping[str, Any]) -> dict[str, Any]:
-    """The artifact with the file of its runtime, where that is no neighbour of the worker but another package's."""
-    module = registry.load("runtimes", artifact["runtime"])
-    file = getattr(module, "__file__", None)
-    if file is None:
-        raise InputError(
-            f"the runtime '{artifact['runtime']}' is no module",
-            "a worker runs it from its file: see docs/worker-protocol.md",
-        )
-    if Path(file).resolve().parent == _WORKER.parent:
-        return dict(artifact)
-    return {**artifact, "module": str(Path(file).resolve())}
 
 
 def _translated(error: Mapping[str, Any]) -> StepFailed | MissingPackage | RunError:

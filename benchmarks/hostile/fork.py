@@ -73,7 +73,7 @@ def run_forked(
         finally:
             limits._end(child)
         if child.returncode < 0:
-            crashed = limits._crash(-child.returncode, False)
+            crashed = limits.crash(-child.returncode, False)
             crashed.add_note(limits._tail(err))
             raise crashed
         out.seek(0)

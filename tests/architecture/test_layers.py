@@ -28,6 +28,7 @@ FLOORS = {
     "nets": 3,
     "workers": 3,
     "alternation": 3,
+    "remote": 3,
     "frontends": 4,
     "passes": 4,
     "exporters": 4,
