@@ -100,6 +100,9 @@ from edge_opt.types.timing import (
     Operator,
     OperatorProfile,
     Round,
+    Stretch,
+    Sustained,
+    Window,
 )
 
 __all__ = [
@@ -184,8 +187,10 @@ __all__ = [
     "SplitSummary",
     "Status",
     "Step",
+    "Stretch",
     "Structure",
     "Subject",
+    "Sustained",
     "Symptom",
     "Target",
     "TensorSpec",
@@ -197,4 +202,5 @@ __all__ = [
     "Verdict",
     "Watch",
     "Width",
+    "Window",
 ]

@@ -87,6 +87,50 @@ class Measured:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Window:
+    """What one window of a sustained run came to, and what the device was doing when it ended."""
+
+    start_s: float  # since the artifact was ready
+    runs: int
+    median_ns: float
+    p90_ns: float
+    state: DeviceState | None = None  # None where the device tells nothing of itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Some windows in a row, and their medians; ``None`` stands for what the device does not tell."""
+
+    start_s: float
+    end_s: float
+    windows: int
+    median_ns: float
+    p90_ns: float
+    frequency_hz: float | None = None  # of its fastest core
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sustained:
+    """One artifact run without a pause: how fast it is at first, and how fast it stays."""
+
+    runtime: str
+    runtime_version: str
+    threads: int
+    options: Mapping[str, str]
+    executed: Mapping[str, str]
+    environment: Environment
+    windows: tuple[Window, ...]
+    states: tuple[DeviceState, ...]  # before the warm-up and after the last window; () where it tells nothing
+    first: Stretch  # the first minute, of less than five minutes the first fifth
+    steady: Stretch  # the last two fifths
+    slowdown: Interval  # the steady median over the first: 1.25 is a quarter slower
+    trend: Interval  # the last fifth over the one before it
+    p90_ns: Interval  # of the steady windows
+    settled: bool  # whether the trend is small, or no more than chance
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counted:
     """Instructions of single inferences, counted on the processor that an emulator shows: the same on every run.
 
