@@ -19,7 +19,10 @@ from tests.fixtures import tiny
 
 Case = tuple[registry.Device, Callable[[Path], Path]]
 
-_NEEDS_MORE: dict[str, str] = {}  # devices that need an address or a page: their own tests hold them to this
+# devices that need an address or a page: their own tests hold them to this
+_NEEDS_MORE: dict[str, str] = {
+    "emulator": "needs an ARM system, which tests/device/test_emulator.py makes: pytest -m device",
+}
 _NEEDS_PROGRAM = {"callgrind": "valgrind"}
 _SLOW = ("callgrind",)  # half a minute for all of its modes
 
