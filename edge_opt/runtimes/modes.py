@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING or __package__:
-    from . import memory, samples
+    from . import memory, samples, state
 else:
     import memory
     import samples
+    import state
 
 Job = Mapping[str, Any]
 Load = Callable[[int], "Loaded"]
@@ -61,17 +62,28 @@ class Loaded:
 
 
 def time_one(job: Job, load: Load) -> dict[str, Any]:
-    """Every latency of one artifact, in the order taken, warm-up left out, and the memory that it took."""
+    """Every latency of one artifact, in the order taken, warm-up left out, and the memory that it took.
+
+    With it goes what the board was doing: looks before the warm-up, now and then between two samples, and at the end.
+    """
     rows = samples.read(job["inputs"]) if job.get("inputs") else None
     memory.forget_peak()
     before = memory.resident_bytes()
     loaded = load(0)
+    watch = state.Watch()
     query = query_of(loaded, feeds_of(loaded, rows, job))
-    _warm_up(query, job)
-    with _NoCollection():
-        samples_ns = _timed(query, job)
+    warm_up(query, job)
+    with NoCollection():
+        samples_ns = _timed(query, job, watch)
     peak = memory.peak_bytes()
-    return {**loaded.described(), "samples_ns": samples_ns, "peak_rss_bytes": peak, "baseline_rss_bytes": before}
+    watch.look(whole=True)
+    return {
+        **loaded.described(),
+        "samples_ns": samples_ns,
+        "peak_rss_bytes": peak,
+        "baseline_rss_bytes": before,
+        "states": watch.states,
+    }
 
 
 def pair(job: Job, load: Load) -> dict[str, Any]:
@@ -83,12 +95,12 @@ def pair(job: Job, load: Load) -> dict[str, Any]:
     both = [load(0), load(1)]
     queries = [query_of(one, feeds_of(one, rows, job)) for one in both]
     for query in queries:
-        _warm_up(query, job)
+        warm_up(query, job)
     draw = random.Random(job.get("seed", 0))
     runs = range(job.get("block_runs", 5))
     rounds, end = job.get("blocks", 5), time.monotonic() + job.get("min_seconds", 0.5)
     blocks: list[dict[str, Any]] = []
-    with _NoCollection():
+    with NoCollection():
         while len(blocks) < 2 * rounds or time.monotonic() < end:
             for which in draw.sample((0, 1), 2):
                 if job.get("threads", 1) > 1:
@@ -109,7 +121,7 @@ def several(job: Job, load: Load) -> dict[str, Any]:
     draw = random.Random(job.get("seed", 0))
     fewest, seconds = job.get("round_runs", 3), job.get("round_seconds", 0.01)
     medians: list[list[float]] = [[] for _ in every]
-    with _NoCollection():
+    with NoCollection():
         for _ in range(job.get("rounds", 5)):
             for which in draw.sample(range(len(every)), len(every)):
                 if job.get("threads", 1) > 1:
@@ -137,7 +149,7 @@ def count(job: Job, load: Load) -> dict[str, Any]:
     mark, process = os.getpriority, os.PRIO_PROCESS
     warmup = job.get("warmup", 10)
     regions: list[int | None] = []
-    with _NoCollection():
+    with NoCollection():
         for index in range(warmup + job.get("runs", 5)):
             for which, one in enumerate(every):
                 run, arrays = one.session.run, next(feeds[which])
@@ -203,8 +215,8 @@ def query_of(loaded: Loaded, feeds: Iterator[list[Any]]) -> Callable[[], int]:
     return query
 
 
-def _warm_up(query: Callable[[], int], job: Job) -> None:
-    """At least ``warmup`` inferences, and at least ``warmup_seconds``: clocks rise by time, not by count."""
+def warm_up(query: Callable[[], int], job: Job) -> None:
+    """Nothing; at least ``warmup`` inferences, and ``warmup_seconds``, are over: clocks rise by time, not by count."""
     end = time.monotonic() + job.get("warmup_seconds", 0.05)
     done = 0
     while done < job.get("warmup", 10) or time.monotonic() < end:
@@ -212,12 +224,16 @@ def _warm_up(query: Callable[[], int], job: Job) -> None:
         done += 1
 
 
-def _timed(query: Callable[[], int], job: Job) -> list[int]:
+def _timed(query: Callable[[], int], job: Job, watch: state.Watch) -> list[int]:
     fewest, most = job.get("min_runs", 20), job.get("max_runs", 4000)
-    end = time.monotonic() + job.get("min_seconds", 0.2)
+    now = time.monotonic()
+    end = now + job.get("min_seconds", 0.2)
     samples_ns: list[int] = []
-    while len(samples_ns) < most and (len(samples_ns) < fewest or time.monotonic() < end):
+    while len(samples_ns) < most and (len(samples_ns) < fewest or now < end):
+        if now > watch.next_s:
+            watch.look()
         samples_ns.append(query())
+        now = time.monotonic()
     return samples_ns
 
 
@@ -231,8 +247,8 @@ def _settle() -> None:
             return
 
 
-class _NoCollection:
-    """While it lasts, Python collects no garbage: a pause of it is no latency of the artifact."""
+class NoCollection:
+    """A time in which Python collects no garbage: a pause of it is no latency of the artifact."""
 
     def __enter__(self) -> None:
         gc.collect()

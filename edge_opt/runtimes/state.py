@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,41 @@ _THROTTLED = re.compile(r"(?:throttled=)?(?:0x)?([0-9a-fA-F]+)")
 _COLDEST_C, _HOTTEST_C = -60.0, 200.0  # beyond it a sensor that is switched off has answered
 _VCGENCMD = "vcgencmd"  # of the Raspberry Pi's firmware
 _VCGENCMD_S = 2.0
+_PAUSE_S = 1.0
+
+
+class Watch:
+    """What the board was doing from now on, as ``states`` of an answer: begins with a whole look.
+
+    A board that tells nothing then is not looked at again, and has no states: they would only make reports longer.
+    """
+
+    def __init__(self) -> None:
+        self._ready_s = time.monotonic()
+        self.states: list[dict[str, Any]] = []
+        self.next_s = 0.0  # of the monotonic clock: no look is due before
+        self.look(whole=True)
+
+    def look(self, whole: bool = False) -> None:
+        """Nothing; the state of the board now is one of ``states`` from here on."""
+        found = self.glance(whole)
+        if found is not None:
+            self.states.append(found)
+        elif not self.states:
+            self.next_s = math.inf
+
+    def glance(self, whole: bool = False) -> dict[str, Any] | None:
+        """The state of the board now, for who asks to keep; None where it tells nothing."""
+        if self.next_s == math.inf:
+            return None
+        elapsed_s = self.elapsed_s()
+        found = look(whole)
+        self.next_s = time.monotonic() + _PAUSE_S
+        return {"elapsed_s": elapsed_s, **found} if told(found) else None
+
+    def elapsed_s(self) -> float:
+        """How long ago the artifact was ready."""
+        return round(time.monotonic() - self._ready_s, 3)
 
 
 def look(whole: bool = False) -> dict[str, Any]:

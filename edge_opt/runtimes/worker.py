@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING or __package__:
-    from . import modes, operators
+    from . import modes, operators, sustained
     from .environment import environment
 else:
     import modes
     import operators
+    import sustained
     from environment import environment
 
 PROTOCOL = 1
 RUNTIMES = {"litert": "litert.py", "onnxruntime": "ort.py", "openvino": "ov.py", "tflite-runtime": "tfl.py"}
 _MODES = {
     "time": modes.time_one,
+    "sustain": sustained.sustain,
     "pair": modes.pair,
     "several": modes.several,
     "count": modes.count,

@@ -95,3 +95,30 @@ def test_a_system_that_tells_nothing_gives_neutral_values(sys_tree: Path) -> Non
     assert found == {"frequencies_hz": [], "temperature_c": None, "throttled": None, "governor": ""}
     assert load_average >= 0
     assert not state.told({**found, "load_average": load_average})
+
+
+def test_a_watch_of_a_board_begins_with_a_look_and_counts_the_time_from_there(sys_tree: Path) -> None:
+    raspberry_pi(sys_tree)
+    watch = state.Watch()
+    raspberry_pi(sys_tree, khz=1_000_000)
+    watch.look(whole=True)
+    assert [one["frequencies_hz"][0] for one in watch.states] == [1_800_000_000, 1_000_000_000]
+    assert 0 <= watch.states[0]["elapsed_s"] <= watch.states[1]["elapsed_s"] < 60
+
+
+def test_a_machine_that_tells_nothing_is_looked_at_once_and_has_no_states(
+    sys_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = state.Watch()
+    monkeypatch.setattr(state, "look", lambda whole: pytest.fail("it was looked at again"))
+    watch.look(whole=True)
+    assert watch.glance() is None
+    assert watch.states == []
+
+
+def test_a_board_of_which_only_the_firmware_tells_is_asked_again_at_the_end(sys_tree: Path) -> None:
+    vcgencmd(sys_tree, "echo throttled=0x4")
+    watch = state.Watch()
+    assert watch.glance() is None
+    watch.look(whole=True)
+    assert [one["throttled"] for one in watch.states] == [4, 4]

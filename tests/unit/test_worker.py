@@ -226,7 +226,7 @@ REFUSED = [
     ({"protocol": 9}, "this worker speaks protocol 1, not 9"),
     (
         job("guess"),
-        "there is no mode 'guess'; known: time, pair, several, count, predict, profile, describe",
+        "there is no mode 'guess'; known: time, sustain, pair, several, count, predict, profile, describe",
     ),
     (job("pair"), "mode 'pair' takes 2 of 'artifacts', not 1"),
     ({**job("count"), "artifacts": []}, "mode 'count' takes 1 or 2 of 'artifacts', not 0"),
