@@ -30,6 +30,7 @@ COMMANDS = {
     "recipes": ("show:recipes", "List the recipes, or show one."),
     "verify": ("machine:verify", "Verify on the deployment machine that a bundle keeps its promises."),
     "doctor": ("machine:doctor", "Show what is installed and works, and what each missing package would enable."),
+    "device": ("device:device", "Make a board ready for measuring over SSH, look at it, or clean it."),
     "runtime": ("machine:runtime", "Set up, list or remove runtimes that need an environment of their own."),
 }
 

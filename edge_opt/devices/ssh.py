@@ -34,7 +34,6 @@ class SshDevice:
     ADDRESS = EXAMPLE
 
     def __init__(self, address: str, timeout_s: float | None = 600.0, wait_s: float = WAIT_S) -> None:
-        self._address = address
         self._board = Board(address_of(address))
         self._timeout_s = timeout_s
         self._wait_s = wait_s
@@ -65,13 +64,13 @@ class SshDevice:
                 self._board.fetch(ended.id, _OUTPUTS, Path(job["outputs"]))
                 answer["outputs"] = job["outputs"]
         except MissingPackage as error:
-            raise MissingPackage(f"on '{self._board.address.named}' {error.message}", self._set_up()) from error
+            address = self._board.address
+            raise MissingPackage(
+                f"on '{address.named}' {error.message}", f"edge-opt device setup {address.url}"
+            ) from error
         finally:
             self._board.forget(ended.id)
         return answer
-
-    def _set_up(self) -> str:
-        return f"edge-opt device setup {self._address}"
 
 
 def _artifact(artifact: Mapping[str, Any], parcels: list[Parcel]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import edge_opt.runtimes
-from edge_opt.errors import DeviceBusy, DeviceError, DeviceLost, OutOfMemory, StepFailed, TimedOut
+from edge_opt.errors import DeviceBusy, DeviceError, DeviceLost, MissingPackage, OutOfMemory, StepFailed, TimedOut
 from edge_opt.limits import Completed, crash
 from edge_opt.remote.connection import Address, Connection
 
@@ -154,6 +154,11 @@ class Board:
             except BaseException:  # Ctrl-C too: nothing goes on there that nobody waits for
                 self.forget(id)
                 raise
+            if answer["state"] == "unprepared":
+                raise MissingPackage(
+                    f"'{self.address.named}' is not set up yet: it has no runtime of edge-opt's",
+                    f"edge-opt device setup {self.address.url}",
+                )
             if answer["state"] == "ended":
                 return Ended(id=id, completed=_completed(answer, timeout_s, turn_s, self.address))
             self._there.clear()  # it may have been switched off, or what was sent had to leave for other files
@@ -253,7 +258,7 @@ def _refused(error: Mapping[str, str], address: Address) -> DeviceError:
         said = error["message"].removeprefix("its disk is full: ")
         return DeviceError(
             f"the disk of '{address.named}' is full: {said}",
-            f"free some there, or remove what edge-opt keeps: edge-opt device clean ssh://{address.named}",
+            f"free some there, or remove what edge-opt keeps: edge-opt device clean {address.url}",
         )
     return DeviceError(f"'{address.named}' refuses: {error['message']}", f"look there by hand: {address.command}")
 

@@ -56,6 +56,12 @@ class Address:
         return f"{self.user}@{self.host}" if self.user else self.host
 
     @property
+    def url(self) -> str:
+        """As edge-opt takes it: ``ssh://pi@raspberrypi.local:22``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ssh://{f'{self.user}@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
+
+    @property
     def command(self) -> str:
         """The command by which a person gets there."""
         return f"ssh {f'-p {self.port} ' if self.port else ''}{self.named}"

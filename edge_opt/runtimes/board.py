@@ -134,6 +134,8 @@ def run(request: Request, stdin: BinaryIO) -> dict[str, Any]:
     """
     folder = _inside("jobs/" + request["id"])
     if not folder.is_dir():
+        if not _read(FOLDER / MARK).get("packages"):
+            return {"state": "unprepared"}
         if not _there(request):
             return {"state": "gone"}
         _start(folder, request)

@@ -21,6 +21,7 @@ Case = tuple[registry.Device, Callable[[Path], Path]]
 
 # devices that need an address or a page: their own tests hold them to this
 _NEEDS_MORE: dict[str, str] = {
+    "ssh": "a board: tests/device/test_ssh.py has one",
     "emulator": "needs an ARM system, which tests/device/test_emulator.py makes: pytest -m device",
 }
 _NEEDS_PROGRAM = {"callgrind": "valgrind"}
