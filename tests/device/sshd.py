@@ -42,6 +42,7 @@ PrintMotd no
 MaxStartups 100
 Subsystem sftp /usr/lib/openssh/sftp-server
 """
+_OF_SSHD = {"sshd", "sftp-server"}
 
 
 def is_root() -> bool:
@@ -187,7 +188,7 @@ class Board:
 
     def processes(self) -> list[str]:
         """The command lines of what runs there and is no part of sshd."""
-        return [one.command for one in self._everything() if one.name not in {"sshd", "sftp-server"}]
+        return [self._as_seen_there(one.command) for one in self._everything() if one.name not in _OF_SSHD]
 
     def close(self) -> None:
         """End it, and delete everything that was its own."""
@@ -240,11 +241,21 @@ class Board:
         """What runs ``command`` on the board, from outside of its sshd."""
         if not self._holder:
             return command
-        return ["nsenter", "--target", str(self._inner), "--mount", "--pid", "--", *command]
+        return ["nsenter", "--target", str(self._inner), "--mount", "--pid", "--uts", "--", *command]
 
     def _hold(self, script: str) -> None:
         """Make the namespaces that all of the board lives in, with what the shell script ``script`` mounts there."""
-        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+        unshare = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--uts",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--propagation",
+            "private",
+        ]
         # a first process that ignores its children leaves no zombies
         script = f"set -e\n{script}\ntrap '' CHLD\necho ready\nexec sleep infinity"
         self._holder = subprocess.Popen([*unshare, "sh", "-c", script], stdout=subprocess.PIPE, text=True)
@@ -308,6 +319,9 @@ class Board:
         for pid in [self._main_sshd, *(one.pid for one in self._sessions())]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def _as_seen_there(self, command: str) -> str:
+        return command
 
     def _resize_home(self, size: str) -> None:
         assert self._holder, "only root can fill the disk of a board"
