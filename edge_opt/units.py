@@ -213,6 +213,16 @@ def format_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def format_hz(hz: float) -> str:
+    """A clock: ``1.80 GHz``, ``600 MHz``."""
+    return f"{hz / 1e9:.2f} GHz" if hz >= 999.5e6 else f"{hz / 1e6:.0f} MHz"
+
+
+def format_celsius(celsius: float) -> str:
+    """A temperature: ``61 °C``."""
+    return f"{_decimals(celsius, 0)} °C"
+
+
 def format_count(count: float) -> str:
     """``241,546``."""
     return f"{count:,.0f}"

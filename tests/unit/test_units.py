@@ -152,6 +152,11 @@ def test_the_other_numbers_look_as_in_the_reports() -> None:
     assert units.format_count(241_546) == "241,546"
 
 
+def test_a_clock_and_a_temperature_are_told_as_people_tell_them() -> None:
+    assert [units.format_hz(hz) for hz in (1.8e9, 999.6e6, 600e6)] == ["1.80 GHz", "1.00 GHz", "600 MHz"]
+    assert [units.format_celsius(one) for one in (61.342, -0.2)] == ["61 °C", "0 °C"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.83, "0.8 s"), (9.97, "10 s"), (45.2, "45 s"), (59.7, "1 min 0 s"), (192.3, "3 min 12 s"), (3723, "1 h 2 min")],

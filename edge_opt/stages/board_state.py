@@ -1,0 +1,186 @@
+"""What the board was doing while it was timed: findings on its supply, its heat, and the speed that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from edge_opt import units
+from edge_opt.types import Budget, DeviceState, Finding, Level, Measured, Sustained, Trial
+
+HOT_C = 80.0  # from here on a Raspberry Pi lowers its clock; others soon follow
+FALL_BOUND = 0.10  # of the clock of the fastest core
+SLOWER_BOUND = 0.05  # of the steady state against the first minute
+_UNDER_VOLTAGE = 1
+_BITS = {
+    _UNDER_VOLTAGE: "under-voltage",
+    2: "capped clock",
+    4: "throttling",
+    8: "soft temperature limit",
+}
+_NOW, _SINCE_BOOT = 0xF, 16  # the same four bits again, from the sixteenth on
+_SUPPLY = "give it the power supply that its maker names, on a short cable and without a hub, and measure again"
+_COOL = (
+    "cool it, with a heat sink or a fan, and measure again; if it is to run like this, "
+    "'edge-opt bench --sustained 5m' tells the speed that it keeps"
+)
+_GOVERNOR = "its governor may have changed it: 'performance' keeps it up; a weak power supply lowers it too"
+_COOL_ALONE = "cool it, with a heat sink or a fan, or count with the steady state"
+Looks = Mapping[str, Sequence[Sequence[DeviceState]]]  # by name, of each round
+
+
+def check(trials: Sequence[Trial]) -> tuple[Finding, ...]:
+    """What held the board back, or may have, while ``trials`` were timed; empty where nothing did, or none is told."""
+    return check_measured({trial.id: trial.measured for trial in trials if isinstance(trial.measured, Measured)})
+
+
+def check_measured(measured: Mapping[str, Measured]) -> tuple[Finding, ...]:
+    """The same for measurements by name."""
+    looks = {name: [one.states for one in found.rounds] for name, found in measured.items()}
+    return (*_throttling(looks, _COOL), *_heat(looks, _COOL))
+
+
+def check_sustained(name: str, found: Sustained, budget: Budget) -> tuple[Finding, ...]:
+    """The same for one sustained run, and whether it stays as fast as it began, and as the limit wants it."""
+    first, last = found.states[:1], found.states[1:]
+    looks = {name: [(*first, *(one.state for one in found.windows if one.state), *last)]}
+    return (
+        *_throttling(looks, _COOL_ALONE),
+        *_heat(looks, _COOL_ALONE),
+        *_slower(name, found),
+        *_unsettled(name, found),
+        *_limit(name, found, budget.max_latency_ns),
+    )
+
+
+def _throttling(looks: Looks, cool: str) -> Iterator[Finding]:
+    caught, before, times, total = 0, 0, 0, 0
+    for states in (states for rounds in looks.values() for states in rounds):
+        told = [state.throttled for state in states if state.throttled is not None]
+        if not told:
+            continue
+        # a bit that was set since boot between two looks was set while it was timed, though no look saw it
+        seen = (told[-1] & ~told[0]) >> _SINCE_BOOT & _NOW
+        for bits in told:
+            seen |= bits & _NOW
+        caught, times, total = caught | seen, times + bool(seen), total + 1
+        before |= told[0] >> _SINCE_BOOT & _NOW
+    if caught:
+        level: Level = "error" if caught & _UNDER_VOLTAGE else "warning"
+        yield Finding(
+            code="EO320",
+            level=level,
+            message=f"the firmware held the board back while it was timed{_share(times, total)}: {_named(caught)}",
+            hint=_SUPPLY if caught & _UNDER_VOLTAGE else cool,
+        )
+    elif before:
+        yield Finding(
+            code="EO320",
+            level="info",
+            message=f"the firmware held the board back some time since it was switched on: {_named(before)}; not while it was timed",
+            hint=_SUPPLY if before & _UNDER_VOLTAGE else "",
+        )
+
+
+def _heat(looks: Looks, cool: str) -> Iterator[Finding]:
+    falls = [(*_fall(states), name) for name, rounds in looks.items() for states in rounds]
+    fallen = [fall for fall in falls if fall[1] < fall[0] * (1 - FALL_BOUND)]
+    hottest = max(
+        (one.temperature_c for rounds in looks.values() for states in rounds for one in states if one.temperature_c),
+        default=0.0,
+    )
+    reached = units.format_celsius(hottest)
+    if fallen:
+        high, low, name = min(fallen, key=lambda fall: fall[1] / fall[0])
+        heat = f", at up to {reached}" if hottest else ""
+        yield Finding(
+            code="EO321",
+            level="warning",
+            message=f"the clock fell while '{name}' was timed, from {units.format_hz(high)} to {units.format_hz(low)}"
+            f"{_share(len(fallen), len([fall for fall in falls if fall[0]]))}{heat}",
+            hint=cool if hottest >= HOT_C else _GOVERNOR,
+        )
+    elif hottest >= HOT_C:
+        yield Finding(
+            code="EO321",
+            level="info",
+            message=f"the processor reached {reached} while it was timed: it is about to lower its clock",
+            hint=cool,
+        )
+
+
+def _fall(states: Sequence[DeviceState]) -> tuple[float, float]:
+    """A clock of the fastest core, and the lowest that came after: the two that are farthest apart; (0, 0) without any.
+
+    The core that works is the fastest or as fast, and the clocks of the idle ones mean nothing.
+    """
+    clocks = [max(state.frequencies_hz) for state in states if state.frequencies_hz]
+    worst, high = (0.0, 0.0), 0.0
+    for clock in clocks:
+        high = max(high, clock)
+        if not worst[0] or clock / high < worst[1] / worst[0]:
+            worst = (high, float(clock))
+    return worst
+
+
+def _slower(name: str, found: Sustained) -> Iterator[Finding]:
+    slower = found.slowdown.estimate - 1
+    if slower < SLOWER_BOUND or found.slowdown.low <= 1:
+        return
+    yield Finding(
+        code="EO322",
+        level="warning",
+        message=f"'{name}' gets slower as it runs: the steady state takes "
+        f"{units.format_percent(slower, digits=0)} longer than the beginning ({units.format_duration(found.steady.median_ns)} against "
+        f"{units.format_duration(found.first.median_ns)})",
+        hint=_COOL_ALONE,
+    )
+
+
+def _unsettled(name: str, found: Sustained) -> Iterator[Finding]:
+    if found.settled:
+        return
+    change = found.trend.estimate - 1
+    yield Finding(
+        code="EO324",
+        level="warning",
+        message=f"'{name}' has not settled: its last fifth was {units.format_percent(abs(change), digits=1)} "
+        f"{'slower' if change > 0 else 'faster'} than the one before",
+        hint="run it longer: --sustained 15m",
+    )
+
+
+def _limit(name: str, found: Sustained, limit_ns: float | None) -> Iterator[Finding]:
+    if limit_ns is None:
+        return
+    p90, limit = units.format_duration(found.p90_ns.estimate), units.format_duration(limit_ns)
+    between = " … ".join(units.format_duration(bound) for bound in (found.p90_ns.low, found.p90_ns.high))
+    if found.p90_ns.low > limit_ns and (found.settled or found.trend.estimate > 1):
+        yield Finding(
+            code="EO323",
+            level="error",
+            message=f"'{name}' does not keep the limit of {limit} in the steady state: its p90 is {p90} ({between})",
+            hint="take a faster artifact, cool the board, or widen the limit",
+        )
+    elif found.settled and found.p90_ns.high <= limit_ns:
+        yield Finding(
+            code="EO323",
+            level="info",
+            message=f"'{name}' keeps the limit of {limit} in the steady state: its p90 is {p90} ({between})",
+        )
+    else:
+        why = "" if found.settled else ", and it has not settled"
+        yield Finding(
+            code="EO323",
+            level="warning",
+            message=f"whether '{name}' keeps the limit of {limit} in the steady state cannot be told: its p90 is {p90} "
+            f"({between}){why}",
+            hint="run it longer: --sustained 15m",
+        )
+
+
+def _named(bits: int) -> str:
+    return ", ".join(word for bit, word in _BITS.items() if bits & bit)
+
+
+def _share(times: int, total: int) -> str:
+    return f", in {times} of {total} rounds" if total > 1 else ""
