@@ -11,7 +11,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge_opt import registry
-from edge_opt.flows import lesson
+from edge_opt.errors import DeviceLost
+from edge_opt.flows import answering, lesson
 from edge_opt.flows import reshape as reshaped
 from edge_opt.flows.choose import choose
 from edge_opt.flows.diagnosis.of_run import diagnosed
@@ -36,7 +37,10 @@ def optimize(request: Request, *, device: registry.Device, executor: registry.Ex
     bench = open_workbench(request, device=device, executor=executor, watch=pace)
     with bench.run:
         lesson.require(bench)
-        return _report(bench, pace, started)
+        try:
+            return _report(bench, pace, started)
+        except DeviceLost as error:
+            raise DeviceLost(error.message, f"{error.hint}, with --resume: nothing finished is lost") from error
 
 
 def _report(bench: Workbench, pace: Pace, started: str) -> Report:
@@ -79,6 +83,7 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         retimed=choice.retimed,
         findings=(
             *findings(bench, trials, choice.certificate),
+            *answering.findings(trials),
             *reshaped.findings(bench, smaller),
             *wave.findings,
             *choice.findings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_opt.errors import StepFailed
+from edge_opt.flows.answering import answering
 from edge_opt.flows.diagnosis.robustness import asking_artifact, robustness_of
 from edge_opt.flows.diagnosis.subject import left_out
 from edge_opt.flows.workbench import Workbench
@@ -42,10 +43,10 @@ def robustness(bench: Workbench, baseline: Trial, trial: Trial) -> Robustness | 
     most = _affordable(bench, baseline)
     if most == 0:
         return None
-    samples = given.splits.selection
+    samples, entry = given.splits.selection, bench.entry(trial)
     return robustness_of(
         trial.id,
-        asking_artifact(bench.entry(trial), bench.device, bench.run, request.jobs),
+        asking_artifact(entry, answering(bench, trial.id, entry), bench.run, request.jobs),
         given.contract,
         samples,
         samples.labels,

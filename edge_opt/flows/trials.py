@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from edge_opt.errors import MissingPackage, OutOfMemory, StepFailed
+from edge_opt.flows.answering import answering, parity_of
 from edge_opt.flows.jobs import as_they_end
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import guard, pareto
@@ -104,10 +105,11 @@ def accuracy_of(bench: Workbench, id: str, entry: Entry, split: Split) -> Accura
     given, run = bench.given, bench.run
     labels = given.labels(split, run)
     # a file of its own: others are evaluated at the same time, also of the very same bytes
+    device = answering(bench, id, entry)
     answers = run.scratch(f"outputs-{file_name(id)}.npy")
     tally = Tally(confidences=[] if split == "certification" else None)
     for places, inputs in given.inputs(split, run):
-        outputs = evaluate(entry, inputs, answers, bench.device)
+        outputs = evaluate(entry, inputs, answers, device)
         tally.add(outputs, given.reference[places] if split == "selection" else None)
     return tally.accuracy(labels, given.summary.classes, split, given.metric)
 
@@ -171,6 +173,7 @@ def judge(
                 measured=timings[one.id],
                 accuracy=accuracies[one.id],
                 verdict=guard.judge(baseline, accuracies[one.id], limit),
+                parity=parity_of(bench, one.id),
             ),
         )
         for one in candidates

@@ -105,6 +105,7 @@ class Workbench:
     start: Start
     run: Run
     device: registry.Device
+    host: registry.Device | None  # this machine, where the device is another one
     executor: registry.Executor
     watch: Watch
     isa: Sequence[str]  # of the device
@@ -155,12 +156,19 @@ def _prepared(
         ),
         run=run,
         device=device,
+        host=registry.load("devices", "local")() if request.target.address else None,
         executor=executor,
         watch=watch,
         isa=machine.isa,
-        untimed=targets.mismatch(request.target, machine),
+        untimed=targets.mismatch(request.target, machine) or _timeless(request.target, device),
         baseline=baseline,
     )
+
+
+def _timeless(target: Target, device: registry.Device) -> str:
+    """Why the device takes no times, in a sentence; "" where it does."""
+    modes = getattr(device, "MODES", ("time",))
+    return "" if "time" in modes else f"the device of '{target.name}' is emulated, so that no time on it is a latency"
 
 
 def installed() -> dict[str, str]:

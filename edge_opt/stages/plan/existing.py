@@ -74,7 +74,7 @@ def _each_way(recipe: Recipe, target: Target, isa: Collection[str], source: Sour
         for variant in stored(format, recipe.quantization, source):
             for name in target.runtimes:
                 runtime = registry.load("runtimes", name)
-                if format not in runtime.FORMATS or not installed(name):
+                if format not in runtime.FORMATS or not (target.address or installed(name)):
                     continue
                 for options in runtime.options(tuple(isa)):
                     if options and recipe.quantization.mode != "none":
@@ -91,7 +91,12 @@ def installed(runtime: str) -> bool:
 
 
 def absent(target: Target) -> tuple[Finding, ...]:
-    """One finding for each runtime of the target that is not installed here, though it loads one of its formats."""
+    """One finding for each runtime of the target that is not installed here, though it loads one of its formats.
+
+    None where the target is a device of its own: what is installed there is shown by loading an artifact.
+    """
+    if target.address:
+        return ()
     return tuple(
         Finding(
             code="EO501",
@@ -102,5 +107,7 @@ def absent(target: Target) -> tuple[Finding, ...]:
             else "pip install 'edge-opt[all]'",
         )
         for name in target.runtimes
-        if not installed(name) and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
+        if not target.address
+        and not installed(name)
+        and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
     )

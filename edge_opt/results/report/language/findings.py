@@ -67,6 +67,8 @@ EO420 Couches dont les canaux restent
 EO421 Réseau impossible à réduire ici
 EO422 Couches impossibles à chronométrer une à une
 EO423 Entraînement sur une partie des échantillons
+EO430 Réponses différentes sur l'appareil
+EO431 Réponses identiques sur l'appareil
 EO501 Moteur d'exécution non installé
 EO502 Cache des artefacts inutilisable
 EO503 Artefact conservé endommagé

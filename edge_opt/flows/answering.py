@@ -1,0 +1,113 @@
+"""Where accuracy is counted: on this machine as long as the device answers the same, else on the device itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_opt import registry
+from edge_opt.flows.workbench import Workbench
+from edge_opt.stages import plan
+from edge_opt.stages.evaluate import evaluate
+from edge_opt.stages.optimize import file_name
+from edge_opt.store import array
+from edge_opt.types import Entry, Finding, Parity, Trial
+
+SAMPLES = 500
+ALIKE = 1e-4  # of the largest output of a sample, or of 1: another order of adding float32 numbers makes 1e-6
+_FIRST = 20  # show how long the rest takes
+_SECONDS = 120.0
+
+
+def answering(bench: Workbench, id: str, entry: Entry) -> registry.Device:
+    """The device that answers for the artifact of the candidate ``id``, after the two were compared once.
+
+    The target's own where they differ, and where this machine lacks the runtime.
+    """
+    if bench.host is None or not plan.installed(entry.runtime):
+        return bench.device
+    parity = bench.run.once(_key(id), Parity, lambda: _compared(bench, id, entry))
+    return bench.host if parity.agrees else bench.device
+
+
+def parity_of(bench: Workbench, id: str) -> Parity | None:
+    """How the two compared; None where there are no two, or they were not."""
+    found: Parity | None = bench.run.known(_key(id), Parity)
+    return found
+
+
+def findings(trials: Sequence[Trial]) -> tuple[Finding, ...]:
+    """Whether the device answers as this machine does, and which artifacts it answers otherwise."""
+    compared = [(trial.id, trial.parity) for trial in trials if trial.parity]
+    apart = tuple(_apart(id, one) for id, one in compared if not one.agrees)
+    return (*_alike([one for _, one in compared if one.agrees]), *apart)
+
+
+def _alike(compared: Sequence[Parity]) -> tuple[Finding, ...]:
+    if not compared:
+        return ()
+    exact = sum(one.identical == one.samples for one in compared)
+    largest = max(one.largest for one in compared)
+    rest = "" if exact == len(compared) else f", the others within {largest:.1g}"
+    return (
+        Finding(
+            code="EO431",
+            level="info",
+            message=f"the device answers as this machine does: of {len(compared)} artifacts, compared on "
+            f"{min(one.samples for one in compared)} samples, {exact} answer bit by bit the same{rest}",
+            hint="so their accuracy, counted here, is that of the device",
+        ),
+    )
+
+
+def _apart(id: str, parity: Parity) -> Finding:
+    return Finding(
+        code="EO430",
+        level="warning",
+        message=f"'{id}' answers otherwise on the device: {parity.samples - parity.identical} of {parity.samples} "
+        f"samples differ, by up to {parity.largest:.2g}; its accuracy was counted on the device",
+        hint="integer kernels that differ from one processor to the other do this; where the device is emulated, "
+        "'edge-opt emulator check' shows whether it can be believed",
+    )
+
+
+def compare(here: NDArray[np.float32], there: NDArray[np.float32]) -> Parity:
+    """The outputs ``(n, classes)`` of the two machines for the same samples, compared sample by sample."""
+    apart = np.abs(here - there)
+    scale = np.maximum(1, np.abs(here).max(axis=1, keepdims=True))
+    return Parity(
+        samples=len(here),
+        identical=int((here == there).all(axis=1).sum()),
+        largest=float(apart.max()),
+        agrees=bool((apart / scale).max() <= ALIKE),
+    )
+
+
+def _compared(bench: Workbench, id: str, entry: Entry) -> Parity:
+    """The first samples of the selection, as many as there is time for, answered by both."""
+    host = bench.host
+    assert host is not None
+    name = file_name(id)
+    few = bench.run.scratch(f"parity-{name}.npy")
+    answers = bench.run.scratch(f"parity-outputs-{name}.npy")
+    selection = array(bench.given.selection, mapped=True)
+
+    def answered(device: registry.Device, inputs: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+        np.save(path, inputs)
+        return evaluate(entry, path, answers, device)
+
+    begun = time.monotonic()
+    there = answered(bench.device, selection[:_FIRST], few)
+    taken_s = (time.monotonic() - begun) / len(there)
+    last = min(SAMPLES, len(selection), len(there) + int(_SECONDS / taken_s))
+    if last > len(there):
+        there = np.concatenate([there, answered(bench.device, selection[len(there) : last], few)])
+    return compare(answered(host, selection[: len(there)], few), there)
+
+
+def _key(id: str) -> str:
+    return f"parity of {id}"
