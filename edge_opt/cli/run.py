@@ -13,6 +13,7 @@ from edge_opt.cli import options
 from edge_opt.cli.compare import print_comparison, worst
 from edge_opt.cli.progress import Progress
 from edge_opt.cli.show import print_benched, print_converted, print_evaluated, print_failed
+from edge_opt.cli.sustained import run_sustained, sustained_option
 from edge_opt.flows import api
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.results.report import render
@@ -242,15 +243,30 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @options.rounds
 @options.seed
 @click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
+@sustained_option
 @options.format
 @options.said
 @click.pass_context
-def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | None, format: str, **rest: Any) -> None:
+def bench(
+    ctx: click.Context,
+    /,
+    artifacts: tuple[Path, ...],
+    threads: int | None,
+    sustained: str,
+    format: str,
+    **rest: Any,
+) -> None:
     """Measure the latency and memory of each ARTIFACT, interleaved in rounds. Speed-ups refer to the first.
 
     What cannot be measured is said with its reason, the others are printed, and the exit code is 2.
+
+    With --sustained there are no rounds: -o FOLDER keeps a picture of the course, and the same command goes on where
+    it was stopped. Exit code 1: the steady state breaks the target's latency limit; 3: edge-opt cannot tell.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
+    if sustained:
+        rest.pop("rounds")
+        ctx.exit(run_sustained(quiet, verbose, format, artifacts, seconds=sustained, threads=threads or 0, **rest))
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)
         for finding in found.findings:

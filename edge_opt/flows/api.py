@@ -45,6 +45,7 @@ from edge_opt.flows.looking import inspect as inspect
 from edge_opt.flows.looking import verify as verify
 from edge_opt.flows.prepare import frontend_of
 from edge_opt.flows.several import Several
+from edge_opt.flows.sustained import sustain as sustain
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import targets
 from edge_opt.stages import plan

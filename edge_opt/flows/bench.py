@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
 from edge_opt.flows.given import CHECK, entries_of, require_match, size_of
-from edge_opt.stages import noise
+from edge_opt.stages import board_state, noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
 from edge_opt.types import Entry, Finding, Measured, Step, Target, Watch
@@ -93,7 +93,10 @@ def time_artifacts(
             for name, one in measured.items()
         ),
         failures=tuple(_unmeasured(one, *reasons[name]) for name, one in entries.items() if name in reasons),
-        findings=noise.check_measured(measured, next(iter(working))),
+        findings=(
+            *noise.check_measured(measured, next(iter(working))),
+            *board_state.check_measured(measured),
+        ),
     )
 
 

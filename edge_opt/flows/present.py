@@ -11,7 +11,7 @@ from edge_opt.errors import DeviceBusy, EdgeOptError, StepFailed
 from edge_opt.flows.workbench import Workbench, installed
 from edge_opt.results.export import python
 from edge_opt.results.report import render, write
-from edge_opt.stages import guard, noise, pareto, plan
+from edge_opt.stages import board_state, guard, noise, pareto, plan
 from edge_opt.stages import profile as profiling
 from edge_opt.stages.evaluate import evaluate
 from edge_opt.types import Budget, Certificate, Finding, Measured, OperatorProfile, Report, Trial
@@ -29,6 +29,7 @@ def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate
         *((few,) if few else ()),
         *_limits(trials, certificate, bench.request.target.budget),
         *noise.check(trials, bench.baseline.id),
+        *board_state.check(trials),
     )
 
 

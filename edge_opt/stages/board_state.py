@@ -76,7 +76,8 @@ def _throttling(looks: Looks, cool: str) -> Iterator[Finding]:
         yield Finding(
             code="EO320",
             level="info",
-            message=f"the firmware held the board back some time since it was switched on: {_named(before)}; not while it was timed",
+            message=f"the firmware has held the board back since it was started: {_named(before)}; "
+            "but not while it was timed",
             hint=_SUPPLY if before & _UNDER_VOLTAGE else "",
         )
 
@@ -129,8 +130,8 @@ def _slower(name: str, found: Sustained) -> Iterator[Finding]:
     yield Finding(
         code="EO322",
         level="warning",
-        message=f"'{name}' gets slower as it runs: the steady state takes "
-        f"{units.format_percent(slower, digits=0)} longer than the beginning ({units.format_duration(found.steady.median_ns)} against "
+        message=f"'{name}' gets slower as it runs: the steady state is {units.format_percent(slower, digits=0)} slower "
+        f"than the beginning ({units.format_duration(found.steady.median_ns)} against "
         f"{units.format_duration(found.first.median_ns)})",
         hint=_COOL_ALONE,
     )

@@ -15,6 +15,8 @@ SPREAD_BOUND = 0.10  # half the interquartile range of the round medians, as a s
 DRIFT_BOUND = 0.10  # of the first round against the others
 FEWEST_ROUNDS = 6  # from here on the range of the rounds holds the median with 95 %
 _SLOW_GOVERNORS = ("powersave", "conservative")
+_ARM = ("aarch64", "arm")
+_FASTER = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 
 def check(trials: Sequence[Trial], baseline_id: str) -> tuple[Finding, ...]:
@@ -31,11 +33,41 @@ def check_measured(measured: Mapping[str, Measured], baseline_id: str) -> tuple[
     baseline = spreads.pop(baseline_id, 0.0)
     return (
         *_spread_findings(spreads, measured),
-        *_machine_findings([one.environment for one in measured.values()]),
+        *check_machines([one.environment for one in measured.values()]),
         *_drift_findings(measured),
         *_baseline_findings(baseline_id, baseline),
         *_round_findings(measured),
     )
+
+
+def check_machines(environments: Sequence[Environment]) -> tuple[Finding, ...]:
+    """What was wrong with the machine before the work began: other work, and a clock that saves power."""
+    found = []
+    busiest = max(environments, key=lambda one: one.load_average / max(one.cores, 1))
+    if busiest.load_average > busiest.cores:
+        found.append(
+            Finding(
+                code="EO301",
+                level="warning",
+                message=f"the load average was {units.format_spread(busiest.load_average)} on {busiest.cores} cores: "
+                "what was timed had to wait for other work",
+                hint="wait until the machine is idle, and measure again",
+            )
+        )
+    governors = {one.governor: one for one in environments if one.governor in _SLOW_GOVERNORS}
+    for governor, environment in sorted(governors.items()):
+        # on a board it is what its name says; of Intel's driver it is the normal one
+        pinned = governor == "powersave" and environment.machine.startswith(_ARM)
+        clock = "stays at its lowest" if pinned else "follows the load, and short runs look slow"
+        found.append(
+            Finding(
+                code="EO302",
+                level="warning",
+                message=f"the CPU frequency governor is '{governor}': the clock {clock}",
+                hint=f"for the time of the measurement: {_FASTER}",
+            )
+        )
+    return tuple(found)
 
 
 def _medians(measured: Measured) -> list[float]:
@@ -60,25 +92,6 @@ def _spread_findings(spreads: Mapping[str, float], measured: Mapping[str, Measur
         f"±{_percent(SPREAD_BOUND)}: '{wide[0]}' by ±{_percent(spreads[wide[0]])} ({reach})",
         hint="close what else is running, or raise --rounds; the speed-ups, taken round by round, suffer less",
     )
-
-
-def _machine_findings(environments: Sequence[Environment]) -> Iterator[Finding]:
-    busiest = max(environments, key=lambda one: one.load_average / max(one.cores, 1))
-    if busiest.load_average > busiest.cores:
-        yield Finding(
-            code="EO301",
-            level="warning",
-            message=f"the load average was {units.format_spread(busiest.load_average)} on {busiest.cores} cores: "
-            "what was timed had to wait for other work",
-            hint="wait until the machine is idle, and measure again",
-        )
-    for governor in sorted({one.governor for one in environments} & set(_SLOW_GOVERNORS)):
-        yield Finding(
-            code="EO302",
-            level="warning",
-            message=f"the CPU frequency governor is '{governor}': the clock follows the load, and short runs look slow",
-            hint="for the time of the measurement: sudo cpupower frequency-set -g performance",
-        )
 
 
 def _drift_findings(measured: Mapping[str, Measured]) -> Iterator[Finding]:

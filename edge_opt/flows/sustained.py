@@ -1,0 +1,181 @@
+"""Artifact files → how fast each one stays on the device while it runs without a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_opt import registry, units
+from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
+from edge_opt.flows.asked import device as device_of
+from edge_opt.flows.asked import silent, target_of
+from edge_opt.flows.given import CHECK, entries_of, files_of, require_match, runtimes_of, size_of, temporary
+from edge_opt.results.report.pictures import canvas
+from edge_opt.results.report.pictures.sustained import Course, sketch
+from edge_opt.stages import board_state, noise, steady
+from edge_opt.store import Run, measure_files
+from edge_opt.types import Entry, Finding, Step, Sustained, Watch
+
+PICTURE = "sustained.svg"
+_FINISHED = "finished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One artifact and its sustained run."""
+
+    artifact: Path
+    size_bytes: int
+    sustained: Sustained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unheld:
+    """One artifact that has no sustained run, by which runtime, why, and what to do."""
+
+    artifact: Path
+    runtime: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """The sustained runs, why others are missing, what is to be said, and where the picture is."""
+
+    rows: tuple[Held, ...]
+    failures: tuple[Unheld, ...]
+    findings: tuple[Finding, ...]
+    picture: Path | None = None  # None where no folder was given, or matplotlib is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failed:
+    message: str
+    hint: str
+
+
+def sustain(
+    paths: Sequence[str | Path],
+    *,
+    seconds: float | str,
+    target: str = "host",
+    devices: Sequence[str] = (),
+    runtime: str = "",
+    threads: int = 0,
+    seed: int = 0,
+    output: str | Path | None = None,
+    watch: Watch = silent,
+) -> Holding:
+    """How fast each artifact is at first, and how fast it stays, while it runs on the target for ``seconds``.
+
+    ``seconds`` may carry a unit: ``"5m"``. The run folder ``output`` keeps what is finished, and the picture; the same
+    call goes on where an earlier one was stopped. Raises EdgeOptError.
+    """
+    lasting_s = units.parse_seconds(seconds) if isinstance(seconds, str) else float(seconds)
+    if lasting_s < steady.LEAST_S:
+        raise InputError(
+            f"'{seconds}' is too short to see what a device keeps up", f"give at least {steady.LEAST_S:g}s, better 5m"
+        )
+    profile, runtimes = target_of(target, devices), runtimes_of(runtime)
+    found = [one for path in paths for one in entries_of(Path(path), profile, runtimes)]
+    entries = {f"{one.path} by {one.runtime}" if len(runtimes) > 1 else str(one.path): one for one in found}
+    threads = threads or profile.threads[0]
+    device = device_of(profile)
+    require_match(profile, device)
+    request = {
+        "command": "bench --sustained",
+        "artifacts": {name: measure_files(files_of(one.path))[0] for name, one in entries.items()},
+        "target": profile,
+        "threads": threads,
+        "seconds": lasting_s,
+        "seed": seed,
+    }
+    with _folder(output, request) as run:
+        runs, failed = _each(entries, device, run, watch, seconds=lasting_s, threads=threads, seed=seed)
+        picture = _drawn(runs, profile.budget.max_latency_ns, run) if output and runs else None
+    return Holding(
+        rows=tuple(
+            Held(artifact=entries[name].path, size_bytes=size_of(entries[name].path), sustained=one)
+            for name, one in runs.items()
+        ),
+        failures=tuple(
+            Unheld(artifact=entries[name].path, runtime=entries[name].runtime, message=one.message, hint=one.hint)
+            for name, one in failed.items()
+        ),
+        findings=(
+            *noise.check_machines([one.environment for one in runs.values()]),
+            *(said for name, one in runs.items() for said in board_state.check_sustained(name, one, profile.budget)),
+        ),
+        picture=picture,
+    )
+
+
+@contextmanager
+def _folder(output: str | Path | None, request: Mapping[str, object]) -> Iterator[Run]:
+    """The run folder, gone on with where it was left in the middle. Raises RunError where all of it is finished."""
+    if not output:
+        with temporary() as run:
+            yield run
+        return
+    with Run.start(Path(output), request, resume=True) as run:
+        if run.finished(_FINISHED):
+            raise RunError(f"'{output}' already holds a run", "give another -o")
+        yield run
+
+
+def _each(
+    entries: Mapping[str, Entry],
+    device: registry.Device,
+    run: Run,
+    watch: Watch,
+    *,
+    seconds: float,
+    threads: int,
+    seed: int,
+) -> tuple[dict[str, Sustained], dict[str, EdgeOptError | _Failed]]:
+    """Every run that could be made, and why the others could not; each is saved as it ends.
+
+    A device that is lost ends it: the runs before count. Raises the first error where there is no run at all.
+    """
+    runs: dict[str, Sustained] = {}
+    failed: dict[str, EdgeOptError | _Failed] = {}
+
+    def work(entry: Entry) -> Sustained | _Failed:
+        try:
+            return steady.sustain(entry, device, seconds=seconds, threads=threads, seed=seed)
+        except StepFailed as error:  # nothing else is a property of the artifact
+            return _Failed(message=error.message, hint=error.hint or CHECK)
+
+    for done, (name, entry) in enumerate(entries.items()):
+        watch(Step(stage="sustain", what=f"{name}, {units.format_seconds(seconds)}", done=done, total=len(entries)))
+        try:
+            answer = run.once(f"sustained {name}", Sustained | _Failed, lambda: work(entry))  # noqa: B023 - now
+        except MissingPackage as error:
+            failed[name] = error
+            continue
+        except DeviceError as error:
+            if not runs:
+                raise
+            failed |= dict.fromkeys(list(entries)[done:], error)
+            return runs, failed
+        if isinstance(answer, Sustained):
+            runs[name] = answer
+        else:
+            failed[name] = answer
+    if not runs:
+        first, why = next(iter(failed.items()))
+        raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or CHECK)
+    run.append(_FINISHED, True)
+    return runs, failed
+
+
+def _drawn(runs: Mapping[str, Sustained], limit_ns: float | None, run: Run) -> Path | None:
+    """The picture in the run folder; None where matplotlib is missing."""
+    courses = [Course(name=name, sustained=one) for name, one in runs.items()]
+    try:
+        return run.write(PICTURE, canvas.drawn(sketch(courses, limit_ns)))
+    except MissingPackage:
+        return None
