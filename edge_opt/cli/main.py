@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": ("machine:doctor", "Show what is installed and works, and what each missing package would enable."),
     "device": ("device:device", "Make a board ready for measuring over SSH, look at it, or clean it."),
     "runtime": ("machine:runtime", "Set up, list or remove runtimes that need an environment of their own."),
+    "emulator": ("emulator:emulator", "Set up, check or remove an emulated ARM system, for answers without a board."),
 }
 
 

@@ -72,7 +72,7 @@ class Record:
 
     qemu: str  # the program; a relative path lies in the folder
     packages: Mapping[str, str]  # the runtimes in it, each with its version
-    checked: tuple[str, ...]  # the processors that answered as this machine does
+    checked: Mapping[str, str]  # the processors that answered as this machine does, each with the version of QEMU
 
 
 def folder_of(arch: str) -> Path:
@@ -163,7 +163,7 @@ class EmulatorDevice:
         record = record_of(self._folder, arch)
         qemu = self._qemu or self._folder / record.qemu
         version = version_of(qemu)
-        if self._qemu is None and not trusted(version) and self.cpu not in record.checked:
+        if self._qemu is None and not trusted(version) and record.checked.get(self.cpu) != version:
             raise DeviceError(
                 f"'{qemu}' is QEMU {version}, which computes wrong on some processors, and '{self.cpu}' is not checked",
                 f"edge-opt emulator check --arch {arch} --cpu {self.cpu}, or set up QEMU {TRUSTED} or newer: "

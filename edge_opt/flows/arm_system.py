@@ -1,0 +1,135 @@
+"""What an emulated ARM system is made of, fetched without any right: Debian's Python, QEMU, the runtimes' wheels.
+
+Nothing in it is ever installed: packages are unpacked, and none of their scripts is run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge_opt import registry
+from edge_opt.devices import emulator as emulated
+from edge_opt.errors import MissingPackage, RunError, StepFailed
+from edge_opt.limits import run_limited
+
+PYTHON = "3.11"  # that of Debian 12
+NO_ROOM = "free 1 GB, or set XDG_CACHE_HOME to a folder on another disk"
+RUNTIMES = {"arm64": ("litert", "onnxruntime", "openvino"), "armhf": ("tflite-runtime",)}
+
+_RELEASE, _QEMU_RELEASE = "bookworm", "trixie"
+_MIRROR = "http://deb.debian.org/debian"
+_GLIBC = range(17, 37)  # the wheels that Debian 12 can load: those for glibc 2.17 to 2.36
+_DEBIAN = {"arm64": "python3,libstdc++6", "armhf": "python3,python3-numpy,libstdc++6"}  # numpy has no wheel for armhf
+_WHEELS = {"arm64": "aarch64", "armhf": "armv7l"}
+_OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # what belongs to this environment alone
+_STEP_S = 1800.0
+_LONGEST = 300
+
+# Before version 10, QEMU shows programs the processor of this machine: runtimes that look for ARM's fields crash.
+# Only what every processor of the kind has, as one file stands for all of them.
+_CPUINFO = {
+    "arm64": "Features\t: fp asimd\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\n"
+    "CPU part\t: 0xd08\nCPU revision\t: 3\n",
+    "armhf": "Features\t: half thumb fast_mult vfp edsp neon vfpv3\nCPU implementer\t: 0x41\nCPU architecture: 7\n"
+    "CPU variant\t: 0x2\nCPU part\t: 0xc0f\nCPU revision\t: 1\n",
+}
+
+
+def unpack_root(arch: str, folder: Path) -> None:
+    """Debian's Python for ``arch``, unpacked in ``folder``."""
+    root = folder / "root"
+    _unpack(_RELEASE, _DEBIAN[arch], root, f"--architectures={arch}")
+    for name in ("blas", "lapack"):  # links that their scripts would make
+        for library in root.glob(f"usr/lib/*/{name}/lib{name}.so.3"):
+            library.parent.with_name(library.name).symlink_to(library.relative_to(library.parent.parent))
+    (root / "proc").mkdir(exist_ok=True)
+    (root / "proc/cpuinfo").write_text(f"processor\t: 0\n{_CPUINFO[arch]}", encoding="utf-8")
+
+
+def find_qemu(architecture: emulated.Architecture, folder: Path) -> Path:
+    """A QEMU that is new enough: the system's, else Debian's, as a path in ``folder``."""
+    for name in (architecture.qemu, f"{architecture.qemu}-static"):
+        found = shutil.which(name)
+        if found and emulated.trusted(emulated.version_of(Path(found))):
+            return Path(found).absolute()
+    fetched = folder / "fetched"
+    _unpack(_QEMU_RELEASE, "qemu-user", fetched)
+    (fetched / "usr/bin" / architecture.qemu).rename(folder / "qemu")
+    shutil.rmtree(fetched)  # the emulators of thirty other processors
+    return Path("qemu")
+
+
+def install(arch: str, wanted: Mapping[str, str], folder: Path) -> None:
+    """The runtimes, from wheels for ``arch``, which pip of any machine unpacks."""
+    if find_spec("pip"):
+        pip = [sys.executable, "-m", "pip"]
+    elif uv := shutil.which("uv"):
+        pip = [uv, "--quiet", "tool", "run", "pip"]
+    else:
+        raise MissingPackage("setting up the emulator needs 'pip', which is not installed", "python -m ensurepip")
+    machine = _WHEELS[arch]
+    platforms = ["manylinux2014", *(f"manylinux_2_{glibc}" for glibc in _GLIBC)]
+    command = [
+        *pip,
+        *("install", "--quiet", "--disable-pip-version-check", "--target", str(folder / "packages")),
+        *("--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON),
+        *(word for one in platforms for word in ("--platform", f"{one}_{machine}")),
+        *(["--no-deps"] if arch == "armhf" else []),
+        *wanted.values(),
+    ]
+    _call(command, f"{', '.join(wanted.values())} for {machine}", "the package index that pip is set to")
+
+
+def versions(arch: str, folder: Path) -> dict[str, str]:
+    """The runtimes in ``folder``, each with its version."""
+    reach = [str(folder / "packages")]
+    return {
+        name: one.version
+        for name in RUNTIMES[arch]
+        for one in distributions(name=registry.load("runtimes", name).INSTALL, path=reach)
+    }
+
+
+def _unpack(release: str, packages: str, folder: Path, *more: str) -> None:
+    """Debian packages and what they depend on, unpacked in the new ``folder``. Raises MissingPackage, StepFailed."""
+    if shutil.which("mmdebstrap") is None:
+        raise MissingPackage(
+            "setting up the emulator needs 'mmdebstrap', which is not installed",
+            "apt install mmdebstrap debian-archive-keyring; on a system without apt, work in a container of Debian",
+        )
+    # by this mode no user needs a right, and files are the user's; packages are only unpacked, so no script can harm
+    mode = ("--mode=chrootless", "--skip=check/chrootless", "--variant=extract", "--format=directory")
+    _call(
+        ["mmdebstrap", *mode, *more, f"--include={packages}", release, str(folder), _MIRROR],
+        f"{packages} of Debian {release}",
+        f"'{_MIRROR}', and the packages 'mmdebstrap' and 'debian-archive-keyring'",
+    )
+
+
+def _call(command: Sequence[str], what: str, source: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in _OURS}
+    ended = run_limited(command, env=environment, timeout_s=_STEP_S)
+    if ended.returncode == 0:
+        return
+    if "No space left on device" in ended.stderr:
+        raise RunError("no room is left on the disk to set up the emulator", NO_ROOM)
+    error = StepFailed(
+        f"the emulator could not be set up, {what} could not be fetched: {_said(ended.stderr)}",
+        f"check the network, and {source}; then give the command again",
+    )
+    error.add_note(ended.stderr)
+    raise error
+
+
+def _said(stderr: str) -> str:
+    """The first line of an installer that says that it is an error, else its last one."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["it gives no reason"]
+    errors = [line for line in lines if line.startswith(("E: ", "ERROR: "))]
+    words = errors[0].partition(": ")[2] if errors else lines[-1]
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
