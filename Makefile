@@ -12,16 +12,20 @@ COMPILE = "$(BIN)/uv" pip compile --quiet --universal --python-version 3.11 --ge
 	--no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint gate bench docs lock clean
+.PHONY: help demo test test-devices lint gate bench docs lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## optimise the embedded model on the embedded data: runs/demo/
 	@"$(BIN)/python" -m edge_opt demo
 
 test: $(READY) ## run every test, the slow ones too
 	@"$(BIN)/python" -m pytest -m ""
+
+test-devices: $(READY) ## run the tests on real things: boards behind sshd, emulators, a browser
+	@"$(BIN)/python" -m tests.device.debian || echo "the tests on emulated boards will skip, with their reason" >&2
+	@"$(BIN)/python" -m pytest -m device
 
 lint: $(READY) ## check style, layout and types
 	@"$(BIN)/python" -m ruff check .

@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.device import raspberry
 
 USER, UID = "pi", 1000
-_EDITION = 1  # raise it when what is written into a root changes
+_EDITION = 2  # raise it when what is written into a root changes
 _PACKAGES = (
     *("base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "debianutils", "diffutils"),
     *("findutils", "grep", "gzip", "hostname", "libstdc++6", "login", "mawk", "openssh-server", "procps", "python3"),
@@ -106,6 +106,8 @@ def obstacle() -> str | None:
         return "an emulated board needs root for its mounts: run the device tests as root"
     if not shutil.which("mmdebstrap"):
         return "an emulated board is made by mmdebstrap: install the Debian packages in .ci/debian-packages"
+    if not shutil.which("ssh-keygen"):
+        return "an emulated board needs keys: install the Debian packages in .ci/debian-packages"
     mount = "mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
     line = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private", "sh", "-c", mount]
     if subprocess.run(line, capture_output=True).returncode:
@@ -157,6 +159,8 @@ def _configure(folder: Path) -> None:
     (etc / "ssl/certs/ca-certificates.crt").write_text("".join(one.read_text() for one in certificates))
     for name, target in {"awk": "mawk", "which": "which.debianutils"}.items():
         (folder / "usr/bin" / name).symlink_to(target)
+    for library in (*folder.glob("usr/lib/*/blas/libblas.so.3"), *folder.glob("usr/lib/*/lapack/liblapack.so.3")):
+        (library.parent.parent / library.name).symlink_to(library.relative_to(library.parent.parent))
     (folder / "home" / USER).mkdir()
     for name in ("run/sshd", "run/board"):
         (folder / name).mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from typing import Self
 from tests.device import keeper
 from tests.device.residents import Resident, descendants, namespace_of, residents
 
+SERVER = Path("/usr/sbin/sshd")
 _CLIENT = """\
 Host *
     IdentityFile {folder}/key
@@ -42,12 +44,17 @@ PrintMotd no
 MaxStartups 100
 Subsystem sftp /usr/lib/openssh/sftp-server
 """
+_UNSHARE = (
+    *("unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"),
+    *("--propagation", "private", "--"),
+)
 _OF_SSHD = {"sshd", "sftp-server"}
 
 
-def is_root() -> bool:
-    """Whether boards may have namespaces and mounts of their own."""
-    return os.geteuid() == 0
+@functools.cache
+def has_namespaces() -> bool:
+    """Whether boards may have processes and mounts of their own: root may, where a container does not forbid it."""
+    return os.geteuid() == 0 and subprocess.run([*_UNSHARE, "true"], capture_output=True).returncode == 0
 
 
 class Board:
@@ -116,7 +123,7 @@ class Board:
         self._write_configuration()
         with log.open("ab") as written:
             self._listener = subprocess.Popen(
-                self._enter(["/usr/sbin/sshd", "-D", "-e", "-f", f"{self.keys}/sshd_config"]),
+                self._enter([str(SERVER), "-D", "-e", "-f", f"{self.keys}/sshd_config"]),
                 stdin=subprocess.DEVNULL,
                 stderr=written,
                 start_new_session=True,
@@ -245,20 +252,9 @@ class Board:
 
     def _hold(self, script: str) -> None:
         """Make the namespaces that all of the board lives in, with what the shell script ``script`` mounts there."""
-        unshare = [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--uts",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "--propagation",
-            "private",
-        ]
         # a first process that ignores its children leaves no zombies
         script = f"set -e\n{script}\ntrap '' CHLD\necho ready\nexec sleep infinity"
-        self._holder = subprocess.Popen([*unshare, "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        self._holder = subprocess.Popen([*_UNSHARE, "sh", "-c", script], stdout=subprocess.PIPE, text=True)
         print(self._holder.pid, file=self._keeper.stdin, flush=True)
         assert self._holder.stdout
         if self._holder.stdout.readline() != "ready\n":
