@@ -19,8 +19,6 @@ from edge_opt.errors import StepFailed
 from edge_opt.inputs import parity, probe
 from edge_opt.types import Entry
 
-_SAMPLES = 32
-
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
@@ -47,10 +45,9 @@ def prove(runtime: str, device: registry.Device) -> str:
 
 def answers(runtime: str, device: registry.Device) -> Answered:
     """What ``runtime`` answers on ``device`` to the networks of its format. Raises what the device raises."""
-    inputs = np.random.default_rng(0).random((_SAMPLES, *parity.SHAPE))
     version, outputs = "", {}
     for precision, path in parity.FILES[registry.load("runtimes", runtime).FORMATS[0]].items():
-        answer, outputs[precision] = _predicted(device, Entry(path=path, runtime=runtime), inputs)
+        answer, outputs[precision] = _predicted(device, Entry(path=path, runtime=runtime), parity.samples())
         version = str(answer["runtime_version"])
     return Answered(version=version, outputs=outputs)
 

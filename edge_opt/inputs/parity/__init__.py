@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parent
 SHAPE = (8, 8, 1)  # of a sample
-STEP = 0.004003862850368023  # between two int8 answers of the .tflite file, which gives them as floats
 
 # format → precision → the file that a runtime opens
 FILES: Mapping[str, Mapping[str, Path]] = {
@@ -20,3 +23,19 @@ FILES: Mapping[str, Mapping[str, Path]] = {
     "onnx": {"int8": FOLDER / "int8.onnx", "float32": FOLDER / "float32.onnx"},
     "openvino": {"float32": FOLDER / "float32.xml"},
 }
+# Samples, and what the kernels of TensorFlow Lite without XNNPACK answer to them. XNNPACK rounds otherwise in int8, and
+# the runtime of 32-bit ARM does without it.
+KNOWN = FOLDER / "known.npz"
+
+
+def samples() -> NDArray[Any]:
+    """Inputs of the networks, float32 from 0 to 1."""
+    with np.load(KNOWN) as known:
+        pixels: NDArray[Any] = known["samples"]
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def without_xnnpack() -> Mapping[str, NDArray[Any]]:
+    """The answers of the .tflite files to the samples, by precision, computed on x86 without XNNPACK."""
+    with np.load(KNOWN) as known:
+        return {precision: known[precision] for precision in FILES["tflite"]}
