@@ -71,6 +71,8 @@ class FakeDevice:
     def __init__(self, script: Mapping[str, FakeArtifact] | None = None, isa: tuple[str, ...] | None = None) -> None:
         self.jobs: list[dict[str, Any]] = []
         self.advantage = 0.0  # by how much whoever stands second in a pair is faster
+        self.board: Callable[[float], dict[str, Any]] | None = None  # after so many seconds: its DeviceState
+        self.warming: Callable[[float], float] = lambda _: 1.0  # how many times longer an inference then takes
         self._script = script or {}
         self._environment = {**ENVIRONMENT, **({} if isa is None else {"isa": list(isa)})}
 
@@ -111,6 +113,8 @@ class FakeDevice:
             return {**shared, **described[0]}
         if job["mode"] == "profile":
             return {**shared, **described[0], **self._profile(scripts[0])}
+        if job["mode"] == "sustain":
+            return {**shared, **described[0], **self._sustained(scripts[0], job, draw)}
         if job["mode"] == "predict":
             return {**shared, **described[0], "outputs": self._predict(scripts[0], job), "peak_rss_bytes": 34 * 2**20}
         return {
@@ -119,6 +123,7 @@ class FakeDevice:
             "samples_ns": self._latencies(scripts[0], job.get("min_runs", 20), draw),
             "baseline_rss_bytes": 30 * 2**20,
             "peak_rss_bytes": 30 * 2**20 + scripts[0].memory_bytes,
+            "states": self._looks(0.0, 1.0),
         }
 
     def _behaviour(self, path: Path) -> FakeArtifact:
@@ -154,6 +159,22 @@ class FakeDevice:
             "runs": 30,
             "inference_ns": script.latency_ns,
         }
+
+    def _looks(self, *seconds: float) -> list[dict[str, Any]]:
+        return [{"elapsed_s": one, **self.board(one)} for one in seconds] if self.board else []
+
+    def _sustained(self, script: FakeArtifact, job: Mapping[str, Any], draw: random.Random) -> dict[str, Any]:
+        """Windows whose inferences become longer as ``warming`` says."""
+        lasting_s = float(job.get("window_seconds", 1))
+        windows = []
+        for index in range(round(job["seconds"] / lasting_s)):
+            start_s = 0.1 + index * lasting_s
+            taken = [one * self.warming(start_s) for one in self._latencies(script, 20, draw)]
+            median_ns, p90_ns = np.quantile(taken, (0.5, 0.9)).tolist()
+            windows.append({"start_s": start_s, "runs": 20, "median_ns": median_ns, "p90_ns": p90_ns, "state": None})
+            if looks := self._looks(start_s + lasting_s):
+                windows[-1]["state"] = looks[0]
+        return {"windows": windows, "states": self._looks(0.0, 0.1 + float(job["seconds"]))}
 
     def _counts(
         self, scripts: list[FakeArtifact], described: list[dict[str, Any]], job: Mapping[str, Any]

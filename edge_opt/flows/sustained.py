@@ -107,7 +107,7 @@ def sustain(
         ),
         findings=(
             *noise.check_machines([one.environment for one in runs.values()]),
-            *(said for name, one in runs.items() for said in board_state.check_sustained(name, one, profile.budget)),
+            *board_state.check_sustained(runs, profile.budget),
         ),
         picture=picture,
     )

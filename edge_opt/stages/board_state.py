@@ -36,23 +36,26 @@ def check(trials: Sequence[Trial]) -> tuple[Finding, ...]:
 def check_measured(measured: Mapping[str, Measured]) -> tuple[Finding, ...]:
     """The same for measurements by name."""
     looks = {name: [one.states for one in found.rounds] for name, found in measured.items()}
-    return (*_throttling(looks, _COOL), *_heat(looks, _COOL))
+    return (*_throttling(looks, _COOL, "rounds"), *_heat(looks, _COOL, "rounds"))
 
 
-def check_sustained(name: str, found: Sustained, budget: Budget) -> tuple[Finding, ...]:
-    """The same for one sustained run, and whether it stays as fast as it began, and as the limit wants it."""
-    first, last = found.states[:1], found.states[1:]
-    looks = {name: [(*first, *(one.state for one in found.windows if one.state), *last)]}
+def check_sustained(runs: Mapping[str, Sustained], budget: Budget) -> tuple[Finding, ...]:
+    """The same for sustained runs, and whether each stays as fast as it began, and as the limit wants it."""
+    looks = {name: [_looks(found)] for name, found in runs.items()}
     return (
-        *_throttling(looks, _COOL_ALONE),
-        *_heat(looks, _COOL_ALONE),
-        *_slower(name, found),
-        *_unsettled(name, found),
-        *_limit(name, found, budget.max_latency_ns),
+        *_throttling(looks, _COOL_ALONE, "runs"),
+        *_heat(looks, _COOL_ALONE, "runs"),
+        *(said for name, found in runs.items() for said in _slower(name, found)),
+        *(said for name, found in runs.items() for said in _unsettled(name, found)),
+        *(said for name, found in runs.items() for said in _limit(name, found, budget.max_latency_ns)),
     )
 
 
-def _throttling(looks: Looks, cool: str) -> Iterator[Finding]:
+def _looks(found: Sustained) -> tuple[DeviceState, ...]:
+    return (*found.states[:1], *(one.state for one in found.windows if one.state), *found.states[1:])
+
+
+def _throttling(looks: Looks, cool: str, what: str) -> Iterator[Finding]:
     caught, before, times, total = 0, 0, 0, 0
     for states in (states for rounds in looks.values() for states in rounds):
         told = [state.throttled for state in states if state.throttled is not None]
@@ -69,7 +72,8 @@ def _throttling(looks: Looks, cool: str) -> Iterator[Finding]:
         yield Finding(
             code="EO320",
             level=level,
-            message=f"the firmware held the board back while it was timed{_share(times, total)}: {_named(caught)}",
+            message="the firmware held the board back while it was timed"
+            f"{_share(times, total, what)}: {_named(caught)}",
             hint=_SUPPLY if caught & _UNDER_VOLTAGE else cool,
         )
     elif before:
@@ -82,7 +86,7 @@ def _throttling(looks: Looks, cool: str) -> Iterator[Finding]:
         )
 
 
-def _heat(looks: Looks, cool: str) -> Iterator[Finding]:
+def _heat(looks: Looks, cool: str, what: str) -> Iterator[Finding]:
     falls = [(*_fall(states), name) for name, rounds in looks.items() for states in rounds]
     fallen = [fall for fall in falls if fall[1] < fall[0] * (1 - FALL_BOUND)]
     hottest = max(
@@ -97,7 +101,7 @@ def _heat(looks: Looks, cool: str) -> Iterator[Finding]:
             code="EO321",
             level="warning",
             message=f"the clock fell while '{name}' was timed, from {units.format_hz(high)} to {units.format_hz(low)}"
-            f"{_share(len(fallen), len([fall for fall in falls if fall[0]]))}{heat}",
+            f"{_share(len(fallen), len([fall for fall in falls if fall[0]]), what)}{heat}",
             hint=cool if hottest >= HOT_C else _GOVERNOR,
         )
     elif hottest >= HOT_C:
@@ -183,5 +187,5 @@ def _named(bits: int) -> str:
     return ", ".join(word for bit, word in _BITS.items() if bits & bit)
 
 
-def _share(times: int, total: int) -> str:
-    return f", in {times} of {total} rounds" if total > 1 else ""
+def _share(times: int, total: int, what: str) -> str:
+    return f", in {times} of {total} {what}" if total > 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,13 @@ TREND_BOUND = 0.02  # of the last fifth against the one before it
 _WINDOW_S = 1.0
 _FEWEST = 15  # windows, of which the steady state has six: from there on their range holds the median with 95 %
 _RESAMPLES = 2000
+_AT_ONCE = 20_000
+_HALVINGS = 30  # to the ninth digit
+_Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answer:
+class Answer:
     """What the worker answers."""
 
     runtime_version: str
@@ -45,7 +48,7 @@ def sustain(entry: Entry, device: registry.Device, *, seconds: float, threads: i
             "seed": seed,
         }
     )
-    found: _Answer = parse_answer(_Answer, answer)
+    found: Answer = parse_answer(Answer, answer)
     if len(found.windows) < _FEWEST:
         raise StepFailed(
             f"its inferences are so long that {seconds:g} s hold {len(found.windows)} windows; it takes {_FEWEST}",
@@ -54,7 +57,7 @@ def sustain(entry: Entry, device: registry.Device, *, seconds: float, threads: i
     return judged(entry, found, seconds=seconds, threads=threads, seed=seed)
 
 
-def judged(entry: Entry, found: _Answer, *, seconds: float, threads: int, seed: int) -> Sustained:
+def judged(entry: Entry, found: Answer, *, seconds: float, threads: int, seed: int) -> Sustained:
     """The windows with what follows from them.
 
     The beginning is the first minute, of less than five the first fifth. The steady state is the last two fifths, and
@@ -67,8 +70,7 @@ def judged(entry: Entry, found: _Answer, *, seconds: float, threads: int, seed: 
     first, steady = windows[:begun], windows[count * 3 // 5 :]
     before, last = windows[count * 3 // 5 : count * 4 // 5], windows[count * 4 // 5 :]
     rng = np.random.default_rng(seed)
-    trend = _ratio(_medians(last), _medians(before), rng)
-    p90s = np.asarray([one.p90_ns for one in steady])
+    trend = _ratio(last, before, rng)
     return Sustained(
         runtime=entry.runtime,
         runtime_version=found.runtime_version,
@@ -80,15 +82,11 @@ def judged(entry: Entry, found: _Answer, *, seconds: float, threads: int, seed: 
         states=found.states,
         first=_stretch(windows, 0, begun),
         steady=_stretch(windows, count * 3 // 5, count),
-        slowdown=_ratio(_medians(steady), _medians(first), rng),
+        slowdown=_ratio(steady, first, rng),
         trend=trend,
-        p90_ns=_interval(_resampled(p90s, rng), stats.median(p90s), len(p90s)),
+        p90_ns=_interval(_resampled(_rows(steady), rng, _p90), float(_p90(_rows(steady))), len(steady)),
         settled=trend.low <= 1 <= trend.high or abs(trend.estimate - 1) <= TREND_BOUND,
     )
-
-
-def _medians(windows: Sequence[Window]) -> NDArray[np.float64]:
-    return np.asarray([one.median_ns for one in windows], np.float64)
 
 
 def _stretch(windows: Sequence[Window], begin: int, end: int) -> Stretch:
@@ -102,35 +100,65 @@ def _stretch(windows: Sequence[Window], begin: int, end: int) -> Stretch:
         start_s=starts[begin],
         end_s=starts[end],
         windows=len(part),
-        median_ns=stats.median(_medians(part)),
-        p90_ns=stats.median([one.p90_ns for one in part]),
+        median_ns=float(_median(_rows(part))),
+        p90_ns=float(_p90(_rows(part))),
         frequency_hz=stats.median(clocks) if clocks else None,
         temperature_c=stats.median(degrees) if degrees else None,
     )
 
 
-def _ratio(over: NDArray[np.float64], under: NDArray[np.float64], rng: np.random.Generator) -> Interval:
+def _rows(windows: Sequence[Window]) -> _Floats:
+    """``(3, windows)``: the medians, the p90s and the numbers of inferences."""
+    return np.asarray([(one.median_ns, one.p90_ns, one.runs) for one in windows], np.float64).T
+
+
+def _median(rows: _Floats) -> _Floats:
+    """The medians of the medians of windows, which stand along the last axis."""
+    return np.asarray(np.median(rows[0], axis=-1))
+
+
+def _p90(rows: _Floats) -> _Floats:
+    """The latencies below which nine tenths of all inferences of the windows lie, by bisection.
+
+    Of each window two quantiles are known, and the line through them stands for its distribution. The median of the
+    p90s would hide a clock that goes up and down: half of the windows may be far slower.
+    """
+    medians, p90s, runs = rows
+    spread = np.maximum(p90s - medians, 1e-9 * medians)
+    low, high = medians.min(axis=-1), (p90s + spread).max(axis=-1)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        below = np.clip(0.5 + 0.4 * (middle[..., None] - medians) / spread, 0, 1)
+        under = (below * runs).sum(axis=-1) < 0.9 * runs.sum(axis=-1)
+        low, high = np.where(under, middle, low), np.where(under, high, middle)
+    return np.asarray(high)
+
+
+def _ratio(over: Sequence[Window], under: Sequence[Window], rng: np.random.Generator) -> Interval:
     """The ratio of the medians of two stretches, with its interval."""
-    ratios = _resampled(over, rng) / _resampled(under, rng)
-    return _interval(ratios, stats.median(over) / stats.median(under), min(len(over), len(under)))
+    top, bottom = _rows(over), _rows(under)
+    drawn = _resampled(top, rng, _median) / _resampled(bottom, rng, _median)
+    return _interval(drawn, float(_median(top) / _median(bottom)), min(len(over), len(under)))
 
 
-def _resampled(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Medians of ``values`` drawn in blocks: a window is like the one before it, and single ones would promise more.
+def _resampled(rows: _Floats, rng: np.random.Generator, estimate: Callable[[_Floats], _Floats]) -> _Floats:
+    """Estimates from windows drawn in blocks: one is like the one before it, and single ones would promise too much.
 
     Source: Künsch (1989), the moving block bootstrap, with blocks as long as the cube root of the number of windows.
     """
-    count = len(values)
+    count = rows.shape[1]
     length = max(1, round(count ** (1 / 3)))
-    within = np.arange(length)
-    drawn = np.empty(_RESAMPLES)
-    for index in range(_RESAMPLES):  # one by one: an hour has 3,600 windows
-        starts = rng.integers(count - length + 1, size=-(-count // length))
-        drawn[index] = np.median(values[(starts[:, None] + within).ravel()[:count]])
-    return drawn
+    at_once = max(1, _AT_ONCE // count)  # a day has 86,400 windows
+    parts = []
+    for begun in range(0, _RESAMPLES, at_once):
+        size = (min(at_once, _RESAMPLES - begun), -(-count // length), 1)
+        starts = rng.integers(count - length + 1, size=size)
+        drawn = (starts + np.arange(length)).reshape(size[0], -1)[:, :count]
+        parts.append(estimate(rows[:, drawn]))
+    return np.concatenate(parts)
 
 
-def _interval(drawn: NDArray[np.float64], estimate: float, count: int) -> Interval:
+def _interval(drawn: _Floats, estimate: float, count: int) -> Interval:
     """The percentile interval, with no more confidence than the range of so few windows has."""
     confidence = min(0.95, 1 - 2.0 ** (1 - count))
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])

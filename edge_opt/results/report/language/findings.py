@@ -55,6 +55,11 @@ EO307 Avance perdue à la seconde mesure
 EO310 Latence au-delà de la limite
 EO311 Artefact plus gros que la limite
 EO312 Mémoire au-delà de la limite
+EO320 Carte bridée pendant la mesure
+EO321 Horloge ralentie ou processeur chaud
+EO322 Plus lent à la longue qu'au début
+EO323 Limite de latence à la longue
+EO324 Régime stable pas encore atteint
 EO401 Conversion float32 différente du modèle d'origine
 EO402 Calculs flottants dans un artefact quantifié
 EO403 Temps passé en conversions

@@ -84,7 +84,10 @@ def _latency(axes: Axes, course: Course, limit_ns: float | None, per: float) -> 
     if limit_ns is not None:
         values.append(limit_ns / scale)
         axes.axhline(limit_ns / scale, color=INK, linestyle=":", linewidth=1, label="limit of the p90")
-    axes.set_ylim(min(values) * (1 - _ROOM), max(values) * (1 + 2.5 * _ROOM))  # the legend is in the upper part
+    low, high = min(values), max(values)
+    axes.set_ylim(  # words stand in the lower part, the legend in the upper one
+        min(low * (1 - _ROOM), low - 0.2 * (high - low)), max(high * (1 + _ROOM), high + 0.25 * (high - low))
+    )
     for stretch, words in ((run.first, "beginning"), (run.steady, "steady state" if run.settled else "not settled")):
         axes.axvspan(stretch.start_s / per, stretch.end_s / per, color=LINE, alpha=0.35, linewidth=0)
         axes.annotate(
