@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from edge_opt import registry
 from edge_opt.errors import DeviceLost
-from edge_opt.flows import answering, lesson
+from edge_opt.flows import lesson
 from edge_opt.flows import reshape as reshaped
 from edge_opt.flows.choose import choose
 from edge_opt.flows.diagnosis.of_run import diagnosed
@@ -83,7 +83,6 @@ def _report(bench: Workbench, pace: Pace, started: str) -> Report:
         retimed=choice.retimed,
         findings=(
             *findings(bench, trials, choice.certificate),
-            *answering.findings(trials),
             *reshaped.findings(bench, smaller),
             *wave.findings,
             *choice.findings,

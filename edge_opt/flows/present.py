@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge_opt.errors import DeviceBusy, EdgeOptError, StepFailed
+from edge_opt.flows import answering
 from edge_opt.flows.workbench import Workbench, installed
 from edge_opt.results.export import python
 from edge_opt.results.report import render, write
@@ -27,6 +28,7 @@ def findings(bench: Workbench, trials: Sequence[Trial], certificate: Certificate
         *bench.given.findings(bench.run),
         *plan.absent(bench.request.target),
         *((few,) if few else ()),
+        *answering.findings(trials),
         *_limits(trials, certificate, bench.request.target.budget),
         *noise.check(trials, bench.baseline.id),
         *board_state.check(trials),

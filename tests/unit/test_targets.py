@@ -9,7 +9,9 @@ import pytest
 from edge_opt.errors import InputError, UnknownName
 from edge_opt.inputs import targets
 from edge_opt.inputs.embedded import shared_path
-from edge_opt.types import Budget, Target
+from edge_opt.store import parse
+from edge_opt.types import Budget, Environment, Target
+from tests.fakes import ENVIRONMENT
 
 LEAST = 'description = "a board"\ndevice = "local"\nformats = ["tflite"]\nruntimes = ["litert"]\n'
 
@@ -17,6 +19,12 @@ LEAST = 'description = "a board"\ndevice = "local"\nformats = ["tflite"]\nruntim
 def profile(folder: Path, text: str) -> str:
     (folder / "board.toml").write_text(text)
     return str(folder / "board.toml")
+
+
+def machine(isa: tuple[str, ...]) -> Environment:
+    """A machine with these instruction sets."""
+    environment: Environment = parse(Environment, {**ENVIRONMENT, "isa": list(isa)})
+    return environment
 
 
 def test_the_shipped_profiles_are_valid_and_host_comes_first() -> None:
@@ -64,16 +72,16 @@ def test_without_a_budget_the_drop_is_limited_to_one_point(tmp_path: Path) -> No
     ],
 )
 def test_one_of_several_alternatives_is_enough(isa: tuple[str, ...], words: str) -> None:
-    reason = targets.mismatch(targets.load("x86-vnni"), isa)
+    reason = targets.mismatch(targets.load("x86-vnni"), machine(isa))
     assert words in reason
     assert bool(words) == bool(reason)
-    assert targets.mismatch(targets.load("host"), isa) == ""
+    assert targets.mismatch(targets.load("host"), machine(isa)) == ""
 
 
 def test_a_machine_that_can_do_more_than_the_target_does_not_stand_for_it() -> None:
     older = targets.load("x86-avx2")
-    assert targets.mismatch(older, ("avx2",)) == ""
-    assert "has avx512f, which 'x86-avx2' lacks" in targets.mismatch(older, ("avx2", "avx512f"))
+    assert targets.mismatch(older, machine(("avx2",))) == ""
+    assert "has avx512f, which 'x86-avx2' lacks" in targets.mismatch(older, machine(("avx2", "avx512f")))
 
 
 def test_an_unknown_target_has_its_nearest_named() -> None:

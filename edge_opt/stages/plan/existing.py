@@ -107,7 +107,5 @@ def absent(target: Target) -> tuple[Finding, ...]:
             else "pip install 'edge-opt[all]'",
         )
         for name in target.runtimes
-        if not target.address
-        and not installed(name)
-        and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
+        if not installed(name) and set(registry.load("runtimes", name).FORMATS) & set(target.formats)
     )

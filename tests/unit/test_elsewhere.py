@@ -1,0 +1,171 @@
+"""Targets that are devices of their own: where they are, which board they must be, and where accuracy is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_opt import registry
+from edge_opt.errors import InputError, UnknownName
+from edge_opt.flows import answering, wheels
+from edge_opt.flows.asked import device, each_target, target_of
+from edge_opt.inputs import targets
+from edge_opt.types import Environment, Target
+
+PI = Environment(
+    cpu="4x Cortex-A72",
+    machine="aarch64",
+    isa=("fp", "asimd", "evtstrm", "crc32", "cpuid"),
+    cores=4,
+    ram_bytes=4 * 2**30,
+    governor="ondemand",
+    system="Linux 6.12",
+    python="3.13.5",
+    load_average=0.1,
+    board="Raspberry Pi 4 Model B Rev 1.5",
+)
+BOARDS = ("rpi-zero2w", "rpi3", "rpi3-32bit", "rpi4", "rpi5")
+
+
+# ── where it is ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_board_needs_an_address_and_this_machine_has_none() -> None:
+    with pytest.raises(InputError, match="the target 'rpi4' is a device of its own") as caught:
+        target_of("rpi4")
+    assert "--device ssh://pi@raspberrypi.local" in caught.value.hint
+    with pytest.raises(InputError, match="the target 'host' is this machine, and 'ssh://pi@a' is another") as caught:
+        target_of("host", ["ssh://pi@a"])
+    assert "-t ssh" in caught.value.hint
+    assert target_of("host") == targets.load("host")
+
+
+def test_an_address_is_the_one_given_before_the_one_in_the_profile(tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        'description = "x"\ndevice = "ssh"\naddress = "ssh://me@kitchen"\nformats = ["tflite"]\nruntimes = ["litert"]\n'
+    )
+    assert target_of(str(profile)).address == "ssh://me@kitchen"
+    assert target_of(str(profile), ["ssh://me@attic"]).address == "ssh://me@attic"
+    assert target_of("arm64-emulated").address == "emulator://arm64"
+
+
+def test_an_address_of_another_kind_is_refused() -> None:
+    with pytest.raises(InputError, match="the device 'emulator://arm64' is none for the target 'rpi4'"):
+        target_of("rpi4", ["emulator://arm64"])
+
+
+def test_each_target_finds_the_address_that_bears_its_name() -> None:
+    asked = ["rpi4=ssh://pi@four", "rpi5=ssh://pi@five"]
+    found = each_target(["host", "rpi4", "rpi5"], asked)
+    assert [one.address for one in found.values()] == ["", "ssh://pi@four", "ssh://pi@five"]
+    assert each_target(["host", "rpi4"], ["ssh://pi@four"])["rpi4"].address == "ssh://pi@four"
+
+
+def test_two_addresses_without_a_name_or_one_of_a_target_not_asked_for_are_refused() -> None:
+    with pytest.raises(InputError, match="two devices are given, 'ssh://a' and 'ssh://b'"):
+        target_of("rpi4", ["ssh://a", "ssh://b"])
+    with pytest.raises(UnknownName, match="no target 'rpi5'"):
+        each_target(["rpi4"], ["rpi5=ssh://a"])
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_board_is_reached_by_the_device_that_its_profile_names(name: str) -> None:
+    assert isinstance(device(target_of(name, ["ssh://pi@board"])), registry.load("devices", "ssh"))
+
+
+# ── which board it is ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_board_stands_for_its_own_profile_only() -> None:
+    fits = {name: targets.mismatch(targets.load(name), PI) for name in (*BOARDS, "ssh")}
+    assert [name for name, why in fits.items() if not why] == ["rpi4", "ssh"]
+    assert fits["rpi5"] == (
+        "'rpi5' is a Raspberry Pi 5 or Raspberry Pi 500 or Raspberry Pi Compute Module 5, "
+        "and the device calls itself 'Raspberry Pi 4 Model B Rev 1.5'"
+    )
+    assert "does not say which board it is" in targets.mismatch(targets.load("rpi4"), replace(PI, board=""))
+
+
+def test_a_32_bit_system_is_told_from_a_64_bit_one_on_the_same_board() -> None:
+    whole = replace(PI, board="Raspberry Pi 3 Model B Plus Rev 1.3")
+    half = replace(whole, machine="armv8l", isa=("half", "thumb", "neon", "vfpv4", "crc32"))
+    assert [targets.mismatch(targets.load("rpi3"), one) == "" for one in (whole, half)] == [True, False]
+    assert [targets.mismatch(targets.load("rpi3-32bit"), one) == "" for one in (whole, half)] == [False, True]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_profile_asks_only_for_what_the_system_of_its_board_reports(name: str) -> None:
+    target: Target = targets.load(name)
+    assert target.board
+    assert set(target.runtimes) <= {"litert", "onnxruntime", "openvino", "tflite-runtime"}
+    assert target.ram_bytes is None or target.ram_bytes >= 512_000_000
+
+
+# ── where accuracy is counted ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_same_bits_agree_and_so_does_another_order_of_adding() -> None:
+    here = np.array([[0.1, 0.9], [0.6, 0.4]], np.float32)
+    same = answering.compare(here, here.copy())
+    assert (same.samples, same.identical, same.largest, same.agrees) == (2, 2, 0.0, True)
+    near = answering.compare(here, here + np.float32([[1e-6, 0], [0, 0]]))
+    assert (near.identical, near.agrees) == (1, True)
+
+
+def test_a_step_of_an_integer_output_does_not_agree_and_large_logits_are_measured_by_their_size() -> None:
+    here = np.array([[0.1, 0.9], [0.6, 0.4]], np.float32)
+    step = answering.compare(here, here + np.float32([[1 / 256, 0], [0, 0]]))
+    assert (step.identical, step.agrees) == (1, False)
+    assert step.largest == pytest.approx(1 / 256, rel=1e-5)
+    logits = np.array([[1000.0, -3.0]], np.float32)
+    assert answering.compare(logits, logits + np.float32(0.05)).agrees
+
+
+def test_outputs_that_are_no_numbers_do_not_agree() -> None:
+    here = np.array([[0.1, 0.9]], np.float32)
+    assert not answering.compare(here, np.array([[np.nan, 0.9]], np.float32)).agrees
+
+
+# ── which wheels fit ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "architecture", "runtimes"),
+    [
+        ("aarch64", 64, "aarch64", ("litert", "onnxruntime", "openvino")),
+        ("aarch64", 32, "armv7l", ("tflite-runtime",)),  # the 32-bit Raspberry Pi OS with its 64-bit kernel
+        ("armv7l", 32, "armv7l", ("tflite-runtime",)),
+        ("x86_64", 64, "x86_64", ("litert", "onnxruntime", "openvino")),
+    ],
+)
+def test_the_wheels_of_a_machine_follow_its_programs_and_not_its_kernel(
+    name: str, bits: int, architecture: str, runtimes: tuple[str, ...]
+) -> None:
+    machine = wheels.machine_of(name, bits, ["glibc", "2.36"], "3.11.2")
+    assert (machine.architecture, machine.runtimes) == (architecture, runtimes)
+    assert (machine.glibc_minor, machine.python) == (36, "3.11")
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "libc", "words"),
+    [
+        ("armv6l", 32, ["glibc", "2.36"], "'armv6l' with a 32-bit system"),
+        ("riscv64", 64, ["glibc", "2.36"], "'riscv64'"),
+        ("aarch64", 64, ["", ""], "its C library is 'unknown'"),
+    ],
+)
+def test_a_machine_that_no_wheel_fits_is_refused(name: str, bits: int, libc: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        wheels.machine_of(name, bits, libc, "3.11.2")
+
+
+def test_pip_is_asked_for_every_glibc_that_the_machine_has_and_none_beyond() -> None:
+    machine = wheels.machine_of("aarch64", 64, ["glibc", "2.31"], "3.9.2")
+    tags = wheels._platforms(machine)[1::2]
+    assert tags[0] == "manylinux_2_31_aarch64"
+    assert tags[-1] == "manylinux2014_aarch64"
+    assert not [tag for tag in tags if "2_35" in tag]
