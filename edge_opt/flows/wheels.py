@@ -98,9 +98,19 @@ def unpack(runtimes: Sequence[str], machine: Machine, folder: Path) -> dict[str,
     if said:
         raise StepFailed(
             f"{', '.join(runtimes)} could not be had for Python {machine.python} on {machine.architecture}: {said}",
-            "check the network and the package index that pip is set to; docs/raspberry-pi.md says which systems fit",
+            _hint(machine),
         )
     return left_out
+
+
+def _hint(machine: Machine) -> str:
+    """What to do where no wheel could be had: often it is the system's Python that none fits."""
+    minor = int(machine.python.partition(".")[2])
+    if machine.is_32_bit and minor > 11:
+        return "tflite-runtime has no wheel after Python 3.11: take the 64-bit system, or Raspberry Pi OS Bookworm"
+    if minor < 10 and not machine.is_32_bit:
+        return "the wheels need Python 3.10 or newer: install Raspberry Pi OS Bookworm or a newer one"
+    return "check the network, and the package index that pip is set to on this machine"
 
 
 def versions(runtimes: Sequence[str], folder: Path) -> dict[str, str]:

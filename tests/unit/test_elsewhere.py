@@ -169,3 +169,11 @@ def test_pip_is_asked_for_every_glibc_that_the_machine_has_and_none_beyond() -> 
     assert tags[0] == "manylinux_2_31_aarch64"
     assert tags[-1] == "manylinux2014_aarch64"
     assert not [tag for tag in tags if "2_35" in tag]
+
+
+@pytest.mark.parametrize(
+    ("bits", "python", "words"),
+    [(64, "3.9.2", "Python 3.10 or newer"), (32, "3.13.5", "take the 64-bit system"), (64, "3.11.2", "the network")],
+)
+def test_where_no_wheel_could_be_had_the_hint_looks_at_the_boards_python(bits: int, python: str, words: str) -> None:
+    assert words in wheels._hint(wheels.machine_of("aarch64", bits, ["glibc", "2.36"], python))
