@@ -44,13 +44,13 @@ def most_memory_bytes() -> int:
 def limit_s(job: Mapping[str, Any], timeout_s: float | None) -> float | None:
     """How long a device lets ``job`` run, whose own limit is ``timeout_s``; None for as long as it takes.
 
-    A job that says how many ``seconds`` it lasts has them on top. A model of 100 ms is no hang because its test split
-    holds 10,000 pictures: a job that answers many samples has the limit for each thousand of them.
+    A job that says how many ``seconds`` it lasts, or may rest before, has them on top. A model of 100 ms is no hang
+    because its test split holds 10,000 pictures: a job that answers many samples has the limit for each thousand.
     """
     if timeout_s is None:
         return None
     if job.get("mode") != "predict":
-        return timeout_s + float(job.get("seconds", 0))
+        return timeout_s + float(job.get("seconds", 0)) + float(job.get("rest_seconds", 0))
     try:
         samples = len(np.load(job["inputs"], mmap_mode="r"))
     except (OSError, ValueError, KeyError, TypeError):  # the worker says what is wrong with it

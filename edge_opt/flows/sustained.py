@@ -144,13 +144,17 @@ def _each(
     failed: dict[str, EdgeOptError | _Failed] = {}
 
     def work(entry: Entry) -> Sustained | _Failed:
+        cool_c = next((one.began_c for one in runs.values()), None)
         try:
-            return steady.sustain(entry, device, seconds=seconds, threads=threads, seed=seed)
+            return steady.sustain(entry, device, seconds=seconds, threads=threads, seed=seed, cool_c=cool_c)
         except StepFailed as error:  # nothing else is a property of the artifact
             return _Failed(message=error.message, hint=error.hint or CHECK)
 
     for done, (name, entry) in enumerate(entries.items()):
-        watch(Step(stage="sustain", what=f"{name}, {units.format_seconds(seconds)}", done=done, total=len(entries)))
+        what = f"{name}, {units.format_seconds(seconds)}"
+        if any(one.began_c for one in runs.values()):
+            what += f" after at most {units.format_seconds(steady.REST_S)} to cool"
+        watch(Step(stage="sustain", what=what, done=done, total=len(entries)))
         try:
             answer = run.once(f"sustained {name}", Sustained | _Failed, lambda: work(entry))  # noqa: B023 - now
         except MissingPackage as error:

@@ -17,14 +17,17 @@ else:
     import samples
     import state
 
+_REST_S = 1.0
 MOST_KEPT = 10_000  # latencies of one window: beyond it, they are drawn
 
 
 def sustain(job: Mapping[str, Any], load: modes.Load) -> dict[str, Any]:
     """What each window came to, and what the board was doing at its end.
 
-    A window lasts ``window_seconds``, or as long as one inference takes; the last one is whole too.
+    A window lasts ``window_seconds``, or as long as one inference takes; the last one is whole too. Before all of it
+    the board may rest, for ``rest_seconds`` at most, until it is no warmer than ``rest_below_c``.
     """
+    _rest(job.get("rest_below_c"), time.monotonic() + job.get("rest_seconds", 0))
     rows = samples.read(job["inputs"]) if job.get("inputs") else None
     loaded = load(0)
     watch = state.Watch()
@@ -43,6 +46,14 @@ def sustain(job: Mapping[str, Any], load: modes.Load) -> dict[str, Any]:
             windows[-1]["state"] = watch.glance()
     watch.look(whole=True)
     return {**loaded.described(), "windows": windows, "states": watch.states}
+
+
+def _rest(below_c: float | None, end: float) -> None:
+    while below_c is not None and time.monotonic() < end:
+        temperature_c = state.look()["temperature_c"]
+        if temperature_c is None or temperature_c <= below_c:
+            return
+        time.sleep(_REST_S)
 
 
 def _window(query: Callable[[], int], end: float, draw: random.Random) -> tuple[int, array[int]]:

@@ -9,6 +9,7 @@ from edge_opt.types import Budget, DeviceState, Finding, Level, Measured, Sustai
 
 HOT_C = 80.0  # from here on a Raspberry Pi lowers its clock; others soon follow
 FALL_BOUND = 0.10  # of the clock of the fastest core
+WARMER_C = 8.0  # between the beginnings of two runs
 SLOWER_BOUND = 0.05  # of the steady state against the first minute
 _UNDER_VOLTAGE = 1
 _BITS = {
@@ -45,6 +46,7 @@ def check_sustained(runs: Mapping[str, Sustained], budget: Budget) -> tuple[Find
     return (
         *_throttling(looks, _COOL_ALONE, "runs"),
         *_heat(looks, _COOL_ALONE, "runs"),
+        *_warm_start(runs),
         *(said for name, found in runs.items() for said in _slower(name, found)),
         *(said for name, found in runs.items() for said in _unsettled(name, found)),
         *(said for name, found in runs.items() for said in _limit(name, found, budget.max_latency_ns)),
@@ -125,6 +127,21 @@ def _fall(states: Sequence[DeviceState]) -> tuple[float, float]:
         if not worst[0] or clock / high < worst[1] / worst[0]:
             worst = (high, float(clock))
     return worst
+
+
+def _warm_start(runs: Mapping[str, Sustained]) -> Iterator[Finding]:
+    began_c = {name: found.began_c for name, found in runs.items() if found.began_c is not None}
+    if not began_c:
+        return
+    coolest, warmest = min(began_c, key=lambda name: began_c[name]), max(began_c, key=lambda name: began_c[name])
+    if began_c[warmest] - began_c[coolest] > WARMER_C:
+        yield Finding(
+            code="EO325",
+            level="warning",
+            message=f"'{warmest}' began at {units.format_celsius(began_c[warmest])} and '{coolest}' at "
+            f"{units.format_celsius(began_c[coolest])}: what became slower had different beginnings",
+            hint="compare the steady states only, or run them one at a time on a board that has cooled",
+        )
 
 
 def _slower(name: str, found: Sustained) -> Iterator[Finding]:

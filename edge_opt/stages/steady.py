@@ -16,6 +16,8 @@ from edge_opt.types import DeviceState, Entry, Environment, Interval, Stretch, S
 LEAST_S = 15.0
 FIRST_S = 60.0
 TREND_BOUND = 0.02  # of the last fifth against the one before it
+REST_S = 600.0
+_WARMER_C = 3.0
 _WINDOW_S = 1.0
 _FEWEST = 15  # windows, of which the steady state has six: from there on their range holds the median with 95 %
 _RESAMPLES = 2000
@@ -35,8 +37,14 @@ class Answer:
     states: tuple[DeviceState, ...] = ()
 
 
-def sustain(entry: Entry, device: registry.Device, *, seconds: float, threads: int, seed: int) -> Sustained:
-    """What ``entry`` does in so many seconds without a pause. Raises StepFailed where it is too slow to tell."""
+def sustain(
+    entry: Entry, device: registry.Device, *, seconds: float, threads: int, seed: int, cool_c: float | None = None
+) -> Sustained:
+    """What ``entry`` does in so many seconds without a pause. Raises StepFailed where it is too slow to tell.
+
+    Where it is known how warm the device was when it was ``cool_c``, it first rests until it is about that again.
+    """
+    rest = {} if cool_c is None else {"rest_below_c": cool_c + _WARMER_C, "rest_seconds": REST_S}
     answer = device.run(
         {
             "protocol": 1,
@@ -46,6 +54,7 @@ def sustain(entry: Entry, device: registry.Device, *, seconds: float, threads: i
             "seconds": seconds,
             "window_seconds": _WINDOW_S,
             "seed": seed,
+            **rest,
         }
     )
     found: Answer = parse_answer(Answer, answer)

@@ -129,6 +129,11 @@ class Sustained:
     p90_ns: Interval  # of the steady windows
     settled: bool  # whether the trend is small, or no more than chance
 
+    @property
+    def began_c(self) -> float | None:
+        """How warm the device was when the run began; None where it does not tell."""
+        return self.states[0].temperature_c if self.states else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:

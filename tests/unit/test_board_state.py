@@ -188,3 +188,11 @@ def test_the_limit_is_kept_or_broken_by_the_whole_interval(
 ) -> None:
     run = a_run(settled=settled, trend=(trend, trend, trend))
     assert the("EO323", sustained(run, limit_ms)).level == level
+
+
+def test_a_run_that_began_much_warmer_than_another_is_told() -> None:
+    cool, warm = a_run(states=(look(celsius=45.0),)), a_run(states=(look(celsius=60.0),))
+    found = the("EO325", board_state.check_sustained({"cool": cool, "warm": warm}, Budget()))
+    assert "'warm' began at 60 °C and 'cool' at 45 °C" in found.message
+    almost = a_run(states=(look(celsius=52.0),))
+    assert board_state.check_sustained({"cool": cool, "almost": almost, "untold": a_run(states=())}, Budget()) == ()

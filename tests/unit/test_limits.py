@@ -153,5 +153,6 @@ def test_the_default_limit_leaves_the_machine_some_memory() -> None:
 
 def test_a_job_that_says_how_long_it_lasts_has_that_time_on_top_of_the_limit() -> None:
     assert limit_s({"mode": "sustain", "seconds": 300.0}, 600.0) == 900.0
+    assert limit_s({"mode": "sustain", "seconds": 300.0, "rest_seconds": 60.0}, 600.0) == 960.0
     assert limit_s({"mode": "time"}, 600.0) == 600.0
     assert limit_s({"mode": "sustain", "seconds": 300.0}, None) is None

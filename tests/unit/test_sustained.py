@@ -82,6 +82,16 @@ def test_a_job_says_how_long_it_lasts_and_runs_alone(device: FakeDevice, artifac
     assert (job["seconds"], job["window_seconds"], job["threads"], job["seed"]) == (20.0, 1.0, 2, 3)
 
 
+def test_before_the_next_artifact_the_board_cools_to_where_the_first_began(
+    device: FakeDevice, artifact: Path, tmp_path: Path
+) -> None:
+    device.board = hot_board
+    sustained.sustain([artifact, FakeArtifact().write(tmp_path / "next.tflite")], seconds=20)
+    first, second = (job for job in device.jobs if job["mode"] == "sustain")
+    assert "rest_below_c" not in first
+    assert (second["rest_below_c"], second["rest_seconds"]) == (48.0, 600.0)
+
+
 def test_a_device_that_tells_nothing_has_no_states_clocks_or_heat(device: FakeDevice, artifact: Path) -> None:
     run = sustained.sustain([artifact], seconds=20).rows[0].sustained
     assert run.states == ()
@@ -237,6 +247,16 @@ def test_what_was_finished_before_it_was_stopped_is_not_done_again(
     again = use(monkeypatch, FakeDevice())
     assert len(sustained.sustain(three, seconds=20, output=tmp_path / "run").rows) == 3
     assert [job["mode"] for job in again.jobs].count("sustain") == 1
+
+
+def test_who_stops_it_hears_that_the_same_command_goes_on(
+    monkeypatch: pytest.MonkeyPatch, three: list[Path], tmp_path: Path
+) -> None:
+    stopped = LosingDevice("two")
+    stopped.error = KeyboardInterrupt()
+    use(monkeypatch, stopped)
+    ended = CliRunner().invoke(cli, ["bench", *map(str, three), "--sustained", "20s", "-o", str(tmp_path / "run")])
+    assert f"what is finished is kept in '{tmp_path / 'run'}': the same command goes on" in ended.stderr
 
 
 def test_a_device_lost_before_anything_was_finished_is_the_error(

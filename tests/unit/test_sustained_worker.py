@@ -85,6 +85,26 @@ def test_a_sustained_run_is_cut_into_windows_that_follow_each_other(board: Calla
     assert [found["elapsed_s"] for found in answer["states"]] == [0.0, 10.25]
 
 
+@pytest.mark.parametrize(("cooling_c", "rested_s"), [(2.5, 4), (0.1, 30)])
+def test_a_board_rests_until_it_is_cool_but_no_longer_than_it_may(
+    board: Callable[..., Board], monkeypatch: pytest.MonkeyPatch, cooling_c: float, rested_s: int
+) -> None:
+    one = board()
+    degrees = [60.0]
+
+    def sleep(seconds: float) -> None:
+        one.now_s += seconds
+        degrees[0] -= cooling_c
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(state, "look", lambda whole=False: {**one.look(whole), "temperature_c": degrees[0]})
+    rest = {"rest_below_c": 50.0, "rest_seconds": 30}
+    answer = sustained.sustain({**QUICK, **rest, "seconds": 1, "window_seconds": 1}, one.load)
+    assert one.log.index("whole look") == rested_s + (cooling_c > 1)
+    assert answer["states"][0]["elapsed_s"] == 0.0
+    assert answer["windows"][0]["start_s"] == 0.25
+
+
 def test_an_inference_that_is_longer_than_a_window_has_a_window_of_its_own(board: Callable[..., Board]) -> None:
     answer = sustained.sustain({**QUICK, "seconds": 10, "window_seconds": 1}, board(inference_s=4.0).load)
     assert [window["runs"] for window in answer["windows"]] == [1, 1, 1]

@@ -60,6 +60,7 @@ EO321 Horloge ralentie ou processeur chaud
 EO322 Plus lent à la longue qu'au début
 EO323 Limite de latence à la longue
 EO324 Régime stable pas encore atteint
+EO325 Températures de départ différentes
 EO401 Conversion float32 différente du modèle d'origine
 EO402 Calculs flottants dans un artefact quantifié
 EO403 Temps passé en conversions
