@@ -108,7 +108,7 @@ def architecture_of(name: str) -> Architecture:
 def version_of(qemu: Path) -> str:
     """The version of that QEMU, as ``10.0.13``. Raises DeviceError where it is none, or does not run."""
     try:
-        said = subprocess.run([qemu, "--version"], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run([qemu, "--version"], capture_output=True, text=True, check=False, env={}).stdout
     except OSError as error:
         raise DeviceError(f"'{qemu}' cannot be run: {error.strerror}", "give QEMU's user emulator") from error
     found = re.search(r"^qemu-\S+ version (\d+(?:\.\d+)*)", said)

@@ -67,16 +67,10 @@ def find_qemu(architecture: emulated.Architecture, folder: Path) -> Path:
 
 def install(arch: str, wanted: Mapping[str, str], folder: Path) -> None:
     """The runtimes, from wheels for ``arch``, which pip of any machine unpacks."""
-    if find_spec("pip"):
-        pip = [sys.executable, "-m", "pip"]
-    elif uv := shutil.which("uv"):
-        pip = [uv, "--quiet", "tool", "run", "pip"]
-    else:
-        raise MissingPackage("setting up the emulator needs 'pip', which is not installed", "python -m ensurepip")
     machine = _WHEELS[arch]
     platforms = ["manylinux2014", *(f"manylinux_2_{glibc}" for glibc in _GLIBC)]
     command = [
-        *pip,
+        *_pip(),
         *("install", "--quiet", "--disable-pip-version-check", "--target", str(folder / "packages")),
         *("--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON),
         *(word for one in platforms for word in ("--platform", f"{one}_{machine}")),
@@ -84,6 +78,16 @@ def install(arch: str, wanted: Mapping[str, str], folder: Path) -> None:
         *wanted.values(),
     ]
     _call(command, f"{', '.join(wanted.values())} for {machine}", "the package index that pip is set to")
+
+
+def _pip() -> list[str]:
+    """The command that starts pip: that of this environment, else the one that uv fetches. Raises MissingPackage."""
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    uv = [sys.executable, "-m", "uv"] if find_spec("uv") else [shutil.which("uv") or ""]
+    if not uv[0]:
+        raise MissingPackage("setting up the emulator needs 'pip', which is not installed", "python -m ensurepip")
+    return [*uv, "--quiet", "tool", "run", "pip"]
 
 
 def versions(arch: str, folder: Path) -> dict[str, str]:
