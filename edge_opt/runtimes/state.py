@@ -15,6 +15,7 @@ SYS = Path("/sys")
 _CORE = re.compile(r"cpu(\d+)")
 _OF_CPU = re.compile(r"cpu|soc|core|pkg", re.IGNORECASE)  # of zones: others are the battery, the radio, the regulator
 _THROTTLED = re.compile(r"(?:throttled=)?(?:0x)?([0-9a-fA-F]+)")
+_CLOCK = re.compile(r"frequency\(\d+\)=([1-9]\d*)")
 _COLDEST_C, _HOTTEST_C = -60.0, 200.0  # beyond it a sensor that is switched off has answered
 _VCGENCMD = "vcgencmd"  # of the Raspberry Pi's firmware
 _VCGENCMD_S = 2.0
@@ -61,7 +62,7 @@ def look(whole: bool = False) -> dict[str, Any]:
     Only where it is ``whole`` a process may be started to ask the firmware. Nothing is raised.
     """
     return {
-        "frequencies_hz": _frequencies_hz(),
+        "frequencies_hz": _frequencies_hz(whole),
         "temperature_c": _temperature_c(),
         "throttled": _throttled(whole),
         "governor": _read(SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -74,14 +75,20 @@ def told(state: dict[str, Any]) -> bool:
     return bool(state["frequencies_hz"]) or state["temperature_c"] is not None or state["throttled"] is not None
 
 
-def _frequencies_hz() -> list[int]:
-    """The clock of each core in their order; cores that are switched off have none."""
+def _frequencies_hz(whole: bool) -> list[int]:
+    """The clock of each core in their order; cores that are switched off have none.
+
+    A Raspberry Pi's kernel tells the clock that it asked for, and only the firmware the one that there is.
+    """
     cores = {}
     for folder in _listed(SYS / "devices/system/cpu", "cpu*"):
         match = _CORE.fullmatch(folder.name)
         khz = _read(folder / "cpufreq/scaling_cur_freq") if match else ""
         if match and khz.isdigit():
             cores[int(match.group(1))] = int(khz) * 1000
+    match = _CLOCK.fullmatch(_asked("measure_clock", "arm")) if whole else None
+    if match:
+        return [int(match.group(1))] * max(1, len(cores))
     return [cores[number] for number in sorted(cores)]
 
 
@@ -106,12 +113,18 @@ def _throttled(whole: bool) -> int | None:
     for path in _listed(SYS / "devices/platform", "soc*/soc*firmware/get_throttled"):
         if match := _THROTTLED.fullmatch(_read(path)):
             return int(match.group(1), 16)
-    program = shutil.which(_VCGENCMD) if whole else None
+    match = _THROTTLED.fullmatch(_asked("get_throttled")) if whole else None
+    return int(match.group(1), 16) if match else None
+
+
+def _asked(*words: str) -> str:
+    """What a Raspberry Pi's firmware answers; "" elsewhere."""
+    program = shutil.which(_VCGENCMD)
     if program is None:
-        return None
+        return ""
     try:
         done = subprocess.run(
-            [program, "get_throttled"],
+            [program, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -120,9 +133,8 @@ def _throttled(whole: bool) -> int | None:
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
-    match = _THROTTLED.fullmatch(done.stdout.strip())
-    return int(match.group(1), 16) if match else None
+        return ""
+    return done.stdout.strip()
 
 
 def _load_average() -> float:

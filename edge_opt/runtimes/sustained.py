@@ -43,7 +43,7 @@ def sustain(job: Mapping[str, Any], load: modes.Load) -> dict[str, Any]:
             runs, kept = _window(query, time.monotonic() + window_s, draw)
             median_ns, p90_ns = np.quantile(np.frombuffer(kept, np.int64), (0.5, 0.9)).tolist()
             windows.append({"start_s": start_s, "runs": runs, "median_ns": median_ns, "p90_ns": p90_ns})
-            windows[-1]["state"] = watch.glance()
+            windows[-1]["state"] = watch.glance(whole=True)
     watch.look(whole=True)
     return {**loaded.described(), "windows": windows, "states": watch.states}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from edge_opt import units
+from edge_opt import stats, units
 from edge_opt.types import Budget, DeviceState, Finding, Level, Measured, Sustained, Trial
 
 HOT_C = 80.0  # from here on a Raspberry Pi lowers its clock; others soon follow
 FALL_BOUND = 0.10  # of the clock of the fastest core
+SHARE_BOUND = 0.10  # of the rounds: fewer move no median
 WARMER_C = 8.0  # between the beginnings of two runs
 SLOWER_BOUND = 0.05  # of the steady state against the first minute
 _UNDER_VOLTAGE = 1
@@ -53,6 +54,28 @@ def check_sustained(runs: Mapping[str, Sustained], budget: Budget) -> tuple[Find
     )
 
 
+def check_now(state: DeviceState) -> tuple[Finding, ...]:
+    """What would spoil a measurement on a board that is like this just now, or may have spoilt earlier ones."""
+    bits = state.throttled or 0
+    now, before = bits & _NOW, bits >> _SINCE_BOOT & _NOW
+    named = _named(now or before)
+    throttled = Finding(
+        code="EO320",
+        level="info" if not now else "error" if now & _UNDER_VOLTAGE else "warning",
+        message=f"the firmware holds the board back: {named}"
+        if now
+        else f"the firmware has held the board back since it was started: {named}",
+        hint=_SUPPLY if (now or before) & _UNDER_VOLTAGE else _COOL,
+    )
+    hot = Finding(
+        code="EO321",
+        level="warning",
+        message=f"the processor is at {units.format_celsius(state.temperature_c or 0)}: it is about to lower its clock",
+        hint=_COOL,
+    )
+    return (*((throttled,) if bits else ()), *((hot,) if (state.temperature_c or 0) >= HOT_C else ()))
+
+
 def _looks(found: Sustained) -> tuple[DeviceState, ...]:
     return (*found.states[:1], *(one.state for one in found.windows if one.state), *found.states[1:])
 
@@ -89,21 +112,23 @@ def _throttling(looks: Looks, cool: str, what: str) -> Iterator[Finding]:
 
 
 def _heat(looks: Looks, cool: str, what: str) -> Iterator[Finding]:
-    falls = [(*_fall(states), name) for name, rounds in looks.items() for states in rounds]
+    timed = [(name, clocks) for name, rounds in looks.items() for states in rounds if (clocks := _clocks(states))]
+    usual = stats.quantile([clocks[-1] for _, clocks in timed], 0.9) if timed else 0.0
+    falls = [(*_fall(clocks, usual), name) for name, clocks in timed]
     fallen = [fall for fall in falls if fall[1] < fall[0] * (1 - FALL_BOUND)]
     hottest = max(
         (one.temperature_c for rounds in looks.values() for states in rounds for one in states if one.temperature_c),
         default=0.0,
     )
     reached = units.format_celsius(hottest)
-    if fallen:
+    if fallen and len(fallen) >= SHARE_BOUND * len(falls):
         high, low, name = min(fallen, key=lambda fall: fall[1] / fall[0])
         heat = f", at up to {reached}" if hottest else ""
         yield Finding(
             code="EO321",
             level="warning",
             message=f"the clock fell while '{name}' was timed, from {units.format_hz(high)} to {units.format_hz(low)}"
-            f"{_share(len(fallen), len([fall for fall in falls if fall[0]]), what)}{heat}",
+            f"{_share(len(fallen), len(falls), what)}{heat}",
             hint=cool if hottest >= HOT_C else _GOVERNOR,
         )
     elif hottest >= HOT_C:
@@ -115,17 +140,22 @@ def _heat(looks: Looks, cool: str, what: str) -> Iterator[Finding]:
         )
 
 
-def _fall(states: Sequence[DeviceState]) -> tuple[float, float]:
-    """A clock of the fastest core, and the lowest that came after: the two that are farthest apart; (0, 0) without any.
+def _clocks(states: Sequence[DeviceState]) -> list[float]:
+    """Of each look, the clock of the fastest core: the one that works; those of idle cores mean nothing."""
+    return [float(max(state.frequencies_hz)) for state in states if state.frequencies_hz]
 
-    The core that works is the fastest or as fast, and the clocks of the idle ones mean nothing.
+
+def _fall(clocks: Sequence[float], usual: float) -> tuple[float, float]:
+    """A clock and a lower one that came after, the two that are farthest apart.
+
+    It is also a fall where the last clock, which is one under load, is not what it is in the other rounds: a board
+    that has become hot stays slow from one round to the next.
     """
-    clocks = [max(state.frequencies_hz) for state in states if state.frequencies_hz]
-    worst, high = (0.0, 0.0), 0.0
+    worst, high = (usual, clocks[-1]), 0.0
     for clock in clocks:
         high = max(high, clock)
-        if not worst[0] or clock / high < worst[1] / worst[0]:
-            worst = (high, float(clock))
+        if clock / high < worst[1] / worst[0]:
+            worst = (high, clock)
     return worst
 
 

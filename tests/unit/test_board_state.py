@@ -91,6 +91,16 @@ def test_a_clock_that_rises_or_hardly_moves_is_not_told(clocks: tuple[float, ...
     assert said(tuple(look(float(index), ghz=one) for index, one in enumerate(clocks))) == ()
 
 
+def test_a_clock_that_fell_between_two_rounds_is_told_too() -> None:
+    fast, slow = (look(), look(1.0)), (look(ghz=1.2), look(1.0, ghz=1.2))
+    one = the("EO321", said(*[fast] * 6, *[slow] * 4))
+    assert "from 1.80 GHz to 1.20 GHz, in 4 of 10 rounds" in one.message
+
+
+def test_a_fall_in_one_of_very_many_rounds_moves_nothing_and_is_not_told() -> None:
+    assert said(*[(look(), look(1.0))] * 19, (look(), look(1.0, ghz=1.0))) == ()
+
+
 def test_the_clocks_of_idle_cores_mean_nothing() -> None:
     first, last = (2_400_000_000, 2_400_000_000), (2_400_000_000, 400_000_000)
     states = tuple(DeviceState(elapsed_s=0.0, frequencies_hz=clocks) for clocks in (first, last))

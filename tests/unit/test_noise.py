@@ -50,6 +50,18 @@ def test_a_clock_that_saves_power_is_told(governor: str, found: list[str]) -> No
     assert codes(timed("baseline", *STEADY, governor=governor)) == found
 
 
+def test_on_a_board_powersave_is_told_as_the_lowest_clock_that_it_is() -> None:
+    on_arm = timed("baseline", *STEADY, governor="powersave", machine="aarch64")
+    on_intel = timed("baseline", *STEADY, governor="powersave", machine="x86_64")
+    assert "stays at its lowest" in noise.check([on_arm], "baseline")[0].message
+    assert "follows the load" in noise.check([on_intel], "baseline")[0].message
+
+
+@pytest.mark.parametrize("governor", ["ondemand", "schedutil"])
+def test_the_governors_that_boards_come_with_are_not_told(governor: str) -> None:
+    assert codes(timed("baseline", *STEADY, governor=governor, machine="aarch64")) == []
+
+
 def test_a_first_round_that_was_slow_for_most_is_told_once() -> None:
     slow_start = (130, *STEADY)
     (finding,) = noise.check([timed(name, *slow_start) for name in ("baseline", "one", "two")], "baseline")

@@ -8,6 +8,12 @@ import pytest
 
 from edge_opt.runtimes import state
 
+FIRMWARE = """echo "$@" >> "$0.log"
+case "$1" in
+  get_throttled) echo throttled=0x50005 ;;
+  measure_clock) echo 'frequency(48)=1200126000' ;;
+esac"""
+
 
 @pytest.fixture
 def sys_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -55,10 +61,19 @@ def test_the_bits_of_the_firmware_are_read_from_its_file_without_a_process(sys_t
 
 
 def test_the_firmware_is_asked_by_its_program_only_where_the_look_is_whole(sys_tree: Path) -> None:
-    vcgencmd(sys_tree, 'echo "throttled=0x50005"; echo "$@" >> "$0.log"')
+    raspberry_pi(sys_tree)
+    vcgencmd(sys_tree, FIRMWARE)
     assert state.look()["throttled"] is None
+    assert not (sys_tree.parent / "bin/vcgencmd.log").exists()
     assert state.look(whole=True)["throttled"] == 0x50005
-    assert (sys_tree.parent / "bin/vcgencmd.log").read_text() == "get_throttled\n"
+    assert (sys_tree.parent / "bin/vcgencmd.log").read_text() == "measure_clock arm\nget_throttled\n"
+
+
+def test_the_clock_that_the_firmware_measures_counts_before_the_one_that_the_kernel_asked_for(sys_tree: Path) -> None:
+    raspberry_pi(sys_tree, khz=1_800_000)
+    vcgencmd(sys_tree, FIRMWARE)
+    assert state.look()["frequencies_hz"] == [1_800_000_000] * 4
+    assert state.look(whole=True)["frequencies_hz"] == [1_200_126_000] * 4
 
 
 @pytest.mark.parametrize("script", ["echo 'VCHI initialization failed'; exit 255", "kill -9 $$", "printf '\\377'"])
