@@ -48,6 +48,8 @@ def setup(ctx: click.Context, /, address: str, runtime: str, format: str, **said
     chosen = tuple(name.strip() for name in runtime.split(",") if name.strip())
     with Progress(quiet=said["quiet"], verbose=said["verbose"]) as watch:
         found = boards.setup(address, chosen, watch)
+        for finding in found.findings:
+            watch.finding(finding)
     _print(ctx, found, format)
 
 
@@ -63,6 +65,8 @@ def check(ctx: click.Context, /, address: str, format: str, **said: bool) -> Non
     """
     with Progress(quiet=said["quiet"], verbose=said["verbose"]) as watch:
         found = boards.check(address, watch)
+        for finding in found.findings:
+            watch.finding(finding)
     _print(ctx, found, format)
 
 
@@ -90,6 +94,18 @@ def _print(ctx: click.Context, found: Checked, format: str) -> None:
         ctx.exit(2)
 
 
+def _now(found: Checked) -> Iterator[str]:
+    """What the board is doing, as far as it tells."""
+    state = found.state
+    if state.frequencies_hz:
+        yield f"{units.format_hz(max(state.frequencies_hz))}, governor {state.governor or 'unknown'}"
+    if state.temperature_c is not None:
+        yield units.format_celsius(state.temperature_c)
+    if state.throttled is not None:
+        yield "the firmware holds nothing back" if not state.throttled & 0xF else "held back by the firmware"
+    yield f"load {units.format_spread(state.load_average)}"
+
+
 def _lines(found: Checked) -> Iterator[str]:
     machine = found.machine
     free, taken = units.format_bytes(found.free_bytes), units.format_bytes(found.taken_bytes)
@@ -97,7 +113,7 @@ def _lines(found: Checked) -> Iterator[str]:
         "board": machine.board or "it does not say",
         "processor": f"{machine.cpu} · {machine.machine} · {units.format_bytes(machine.ram_bytes)} of memory",
         "system": f"{found.system} · {machine.system} · {found.glibc} · Python {found.python}",
-        "governor": machine.governor,
+        "now": " · ".join(filter(None, _now(found))),
         "disk": f"{free} free, {taken} in {found.folder}",
     }
     width = max(map(len, facts))

@@ -40,6 +40,7 @@ COMMANDS = {
 _GO_ON = {
     "optimize": "what was finished is kept: go on with --resume",
     "diagnose": "what was finished is kept: give the same command again",
+    "bench": "with -o, what was finished is kept: give the same command again",
     "gate calibrate": "what was finished is kept: give the same command again",
 }
 _REPORT = "run it again with --debug, and report what that shows, with the command"

@@ -242,7 +242,13 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @options.threads
 @options.rounds
 @options.seed
-@click.option("-o", "--output", type=options.PATH, default=None, help="A folder that keeps the raw samples.")
+@click.option(
+    "-o",
+    "--output",
+    type=options.PATH,
+    default=None,
+    help="A folder that keeps the raw samples; what was stopped goes on there.",
+)
 @sustained_option
 @options.format
 @options.said

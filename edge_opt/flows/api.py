@@ -37,7 +37,7 @@ from edge_opt.flows.gate.asked import GATE_LIMITS as GATE_LIMITS
 from edge_opt.flows.gate.asked import gate as gate
 from edge_opt.flows.gate.asked import gate_calibrate as gate_calibrate
 from edge_opt.flows.gate.asked import gate_record as gate_record
-from edge_opt.flows.given import entry_of, runtimes_of, temporary
+from edge_opt.flows.given import entry_of, kept, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.looking import compare as compare
 from edge_opt.flows.looking import doctor as doctor
@@ -48,10 +48,11 @@ from edge_opt.flows.several import Several
 from edge_opt.flows.sustained import sustain as sustain
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import targets
+from edge_opt.nets.artifact_files import sha256_of
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.plan.efforts import ROUNDS
-from edge_opt.store import Run, cache_folder
+from edge_opt.store import cache_folder
 from edge_opt.types import Effort, Finding, Goal, Recipe, Report, Target, Watch
 
 
@@ -233,11 +234,20 @@ def bench(
     """The latency and memory of each artifact, in interleaved rounds; speed-ups refer to the first one.
 
     ``runtime`` may name several, with commas: each artifact is then measured by all that load it. The run folder
-    ``output`` keeps the raw samples.
+    ``output`` keeps the raw samples; the same call goes on where an earlier one was stopped.
     """
     profile = target_of(target, devices)
     runtimes = runtimes_of(runtime)
-    with Run.start(Path(output), {"command": "bench"}) if output else temporary() as run:
+    request = {
+        "command": "bench",
+        "artifact": {str(path): sha256_of(Path(path)) for path in paths},
+        "--target": profile.name,
+        "--runtime": runtimes,
+        "--threads": threads or profile.threads[0],
+        "--rounds": rounds,
+        "--seed": seed,
+    }
+    with kept(output, request) as run:
         return time_artifacts(
             [Path(path) for path in paths],
             profile,

@@ -12,9 +12,10 @@ from edge_opt import registry
 from edge_opt.errors import DeviceError, EdgeOptError, InputError
 from edge_opt.flows import wheels
 from edge_opt.flows.availability import prove
-from edge_opt.flows.given import environment_of
 from edge_opt.remote import Board, Member, Parcel, address_of
-from edge_opt.types import Environment, Step, Watch
+from edge_opt.stages import board_state
+from edge_opt.store import parse_answer
+from edge_opt.types import DeviceState, Environment, Finding, Step, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Checked:
     free_bytes: int
     taken_bytes: int  # by edge-opt
     folder: str
+    state: DeviceState
+    findings: tuple[Finding, ...]  # what would spoil a measurement just now
     runtimes: tuple[Tried, ...]
     left_out: Mapping[str, str]  # runtimes that have no wheel for it, and why
 
@@ -96,9 +99,14 @@ def _checked(address: str, board: Board, left_out: Mapping[str, str], watch: Wat
     for done, name in enumerate(names):
         watch(Step(stage="check", what=name, done=done, total=len(names)))
         tried.append(_tried(name, said["runtimes"][name], device))
+    answer = device.run({"protocol": 1, "mode": "environment"})
+    machine = parse_answer(Environment, answer["environment"])
+    state = parse_answer(DeviceState, answer["state"])
     return Checked(
         address=address,
-        machine=environment_of(device),
+        machine=machine,
+        state=state,
+        findings=board_state.check_now(state),
         system=said["system"],
         python=said["python"],
         glibc=" ".join(said["libc"]),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import InputError, UnknownName
+from edge_opt.errors import InputError, RunError, UnknownName
 from edge_opt.inputs import targets
 from edge_opt.nets.artifact_files import files_of as files_of
 from edge_opt.nets.artifact_files import size_of as size_of
@@ -21,6 +21,7 @@ SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
 CHECK = "check that it is a whole artifact of this format"  # the hint where one cannot be loaded
 _MODELS = {".keras", ".h5", ".hdf5"}
 _POINTER = b"version https://git-lfs"
+_FINISHED = "finished"  # in the journal of a run that may go on
 _GIVE = "give a .tflite, .onnx or OpenVINO .xml file"
 
 
@@ -93,3 +94,20 @@ def temporary() -> Iterator[Run]:
     """A run folder that goes at the end; whatever writes to it must have ended before."""
     with tempfile.TemporaryDirectory(prefix="edge-opt-") as folder, Run.start(Path(folder), {}) as run:
         yield run
+
+
+@contextmanager
+def kept(output: str | Path | None, request: Mapping[str, object]) -> Iterator[Run]:
+    """The run folder ``output``, gone on with where it was left in the middle; without one, a temporary folder.
+
+    Raises RunError where all of it is finished, or it was begun for another ``request``.
+    """
+    if not output:
+        with temporary() as run:
+            yield run
+        return
+    with Run.start(Path(output), request, resume=True) as run:
+        if run.finished(_FINISHED):
+            raise RunError(f"'{output}' already holds a run", "give another -o")
+        yield run
+        run.append(_FINISHED, True)

@@ -57,7 +57,7 @@ def answer_to(job: dict[str, Any]) -> dict[str, Any]:
         raise JobError("job", f"this worker speaks protocol {PROTOCOL}, not {job.get('protocol')!r}")
     mode = job.get("mode")
     if mode == "environment":
-        return {"environment": environment()}
+        return {"environment": environment(), "state": {"elapsed_s": 0.0, **state.look(whole=True)}}
     if mode not in _MODES:
         raise JobError("job", f"there is no mode {mode!r}; known: {', '.join((*_MODES, 'environment'))}")
     _check(job, mode)
