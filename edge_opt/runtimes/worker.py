@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING or __package__:
-    from . import modes, operators, sustained
+    from . import modes, operators, state, sustained
     from .environment import environment
 else:
     import modes
     import operators
+    import state
     import sustained
     from environment import environment
 
