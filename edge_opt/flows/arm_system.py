@@ -23,13 +23,15 @@ NO_ROOM = "free 1 GB, or set XDG_CACHE_HOME to a folder on another disk"
 RUNTIMES = {"arm64": ("litert", "onnxruntime", "openvino"), "armhf": ("tflite-runtime",)}
 
 _RELEASE, _QEMU_RELEASE = "bookworm", "trixie"
-_MIRROR = "http://deb.debian.org/debian"
+# the release alone: its updates change while one looks, and a mirror may be half way through one of them
+_ALONE = """sed -i '/-security/d; /-updates/d' "$1"/etc/apt/sources.list"""
 _GLIBC = range(17, 37)  # the wheels that Debian 12 can load: those for glibc 2.17 to 2.36
 _DEBIAN = {"arm64": "python3,libstdc++6", "armhf": "python3,python3-numpy,libstdc++6"}  # numpy has no wheel for armhf
 _WHEELS = {"arm64": "aarch64", "armhf": "armv7l"}
 _OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # what belongs to this environment alone
 _STEP_S = 1800.0
 _LONGEST = 300
+_FULL = ("No space left on device", "enough free space")  # the words of the system, and of apt
 
 # Before version 10, QEMU shows programs the processor of this machine: runtimes that look for ARM's fields crash.
 # Only what every processor of the kind has, as one file stands for all of them.
@@ -110,9 +112,9 @@ def _unpack(release: str, packages: str, folder: Path, *more: str) -> None:
     # by this mode no user needs a right, and files are the user's; packages are only unpacked, so no script can harm
     mode = ("--mode=chrootless", "--skip=check/chrootless", "--variant=extract", "--format=directory")
     _call(
-        ["mmdebstrap", *mode, *more, f"--include={packages}", release, str(folder), _MIRROR],
+        ["mmdebstrap", *mode, *more, f"--setup-hook={_ALONE}", f"--include={packages}", release, str(folder)],
         f"{packages} of Debian {release}",
-        f"'{_MIRROR}', and the packages 'mmdebstrap' and 'debian-archive-keyring'",
+        "that the package 'debian-archive-keyring' is installed",
     )
 
 
@@ -121,11 +123,11 @@ def _call(command: Sequence[str], what: str, source: str) -> None:
     ended = run_limited(command, env=environment, timeout_s=_STEP_S)
     if ended.returncode == 0:
         return
-    if "No space left on device" in ended.stderr:
+    if any(words in ended.stderr for words in _FULL):
         raise RunError("no room is left on the disk to set up the emulator", NO_ROOM)
     error = StepFailed(
         f"the emulator could not be set up, {what} could not be fetched: {_said(ended.stderr)}",
-        f"check the network, and {source}; then give the command again",
+        f"check the network, and {source}, then give the command again",
     )
     error.add_note(ended.stderr)
     raise error
