@@ -30,12 +30,7 @@ sustained_option = click.option(
 def run_sustained(quiet: bool, verbose: bool, format: str, artifacts: tuple[Path, ...], **given: Any) -> int:
     """The exit code, each artifact having run without a pause, and what came of it being printed."""
     with Progress(quiet=quiet, verbose=verbose) as watch:
-        try:
-            found = api.sustain(artifacts, watch=watch, **given)
-        except KeyboardInterrupt:
-            if given["output"]:
-                click.echo(f"what is finished is kept in '{given['output']}': the same command goes on", err=True)
-            raise
+        found = api.sustain(artifacts, watch=watch, **given)
         for finding in found.findings:
             watch.finding(finding)
     print_sustained(found, format)

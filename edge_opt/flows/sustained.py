@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_opt import registry, units
-from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
+from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.flows.asked import device as device_of
 from edge_opt.flows.asked import silent, target_of
-from edge_opt.flows.given import CHECK, entries_of, files_of, require_match, runtimes_of, size_of, temporary
+from edge_opt.flows.given import CHECK, entries_of, kept, require_match, runtimes_of
+from edge_opt.nets.artifact_files import files_of, size_of
 from edge_opt.results.report.pictures import canvas
 from edge_opt.results.report.pictures.sustained import Course, sketch
 from edge_opt.stages import board_state, noise, steady
@@ -19,7 +19,6 @@ from edge_opt.store import Run, measure_files
 from edge_opt.types import Entry, Finding, Step, Sustained, Watch
 
 PICTURE = "sustained.svg"
-_FINISHED = "finished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +86,28 @@ def sustain(
     require_match(profile, device)
     request = {
         "command": "bench --sustained",
-        "artifacts": {name: measure_files(files_of(one.path))[0] for name, one in entries.items()},
-        "target": profile,
-        "threads": threads,
-        "seconds": lasting_s,
-        "seed": seed,
+        "artifact": {name: measure_files(files_of(one.path))[0] for name, one in entries.items()},
+        "--target": profile.name,
+        "--runtime": runtimes,
+        "--threads": threads,
+        "--sustained": lasting_s,
+        "--seed": seed,
     }
-    with _folder(output, request) as run:
-        runs, failed = _each(entries, device, run, watch, seconds=lasting_s, threads=threads, seed=seed)
-        picture = _drawn(runs, profile.budget.max_latency_ns, run) if output and runs else None
+    runs: dict[str, Sustained] = {}
+    failed: dict[str, EdgeOptError | _Failed] = {}
+    picture = None
+    try:
+        with kept(output, request) as run:
+            for name, answer in _each(entries, device, run, watch, seconds=lasting_s, threads=threads, seed=seed):
+                if isinstance(answer, Sustained):
+                    runs[name] = answer
+                else:
+                    failed[name] = answer
+            picture = _drawn(runs, profile.budget.max_latency_ns, run) if output else None
+    except DeviceError as error:  # what was finished before counts, and the same call goes on
+        if not runs:
+            raise
+        failed |= {name: error for name in entries if name not in runs and name not in failed}
     return Holding(
         rows=tuple(
             Held(artifact=entries[name].path, size_bytes=size_of(entries[name].path), sustained=one)
@@ -113,19 +125,6 @@ def sustain(
     )
 
 
-@contextmanager
-def _folder(output: str | Path | None, request: Mapping[str, object]) -> Iterator[Run]:
-    """The run folder, gone on with where it was left in the middle. Raises RunError where all of it is finished."""
-    if not output:
-        with temporary() as run:
-            yield run
-        return
-    with Run.start(Path(output), request, resume=True) as run:
-        if run.finished(_FINISHED):
-            raise RunError(f"'{output}' already holds a run", "give another -o")
-        yield run
-
-
 def _each(
     entries: Mapping[str, Entry],
     device: registry.Device,
@@ -135,16 +134,15 @@ def _each(
     seconds: float,
     threads: int,
     seed: int,
-) -> tuple[dict[str, Sustained], dict[str, EdgeOptError | _Failed]]:
-    """Every run that could be made, and why the others could not; each is saved as it ends.
+) -> Iterator[tuple[str, Sustained | EdgeOptError | _Failed]]:
+    """Every run that can be made, or why it cannot; each is saved as it ends.
 
-    A device that is lost ends it: the runs before count. Raises the first error where there is no run at all.
+    Raises StepFailed where there is no run at all, DeviceError where the device is lost.
     """
-    runs: dict[str, Sustained] = {}
-    failed: dict[str, EdgeOptError | _Failed] = {}
+    cool_c: float | None = None
+    found: dict[str, Sustained | MissingPackage | _Failed] = {}
 
     def work(entry: Entry) -> Sustained | _Failed:
-        cool_c = next((one.began_c for one in runs.values()), None)
         try:
             return steady.sustain(entry, device, seconds=seconds, threads=threads, seed=seed, cool_c=cool_c)
         except StepFailed as error:  # nothing else is a property of the artifact
@@ -152,28 +150,21 @@ def _each(
 
     for done, (name, entry) in enumerate(entries.items()):
         what = f"{name}, {units.format_seconds(seconds)}"
-        if any(one.began_c for one in runs.values()):
+        if cool_c is not None:
             what += f" after at most {units.format_seconds(steady.REST_S)} to cool"
         watch(Step(stage="sustain", what=what, done=done, total=len(entries)))
         try:
-            answer = run.once(f"sustained {name}", Sustained | _Failed, lambda: work(entry))  # noqa: B023 - now
+            found[name] = run.once(f"sustained {name}", Sustained | _Failed, lambda: work(entry))  # noqa: B023 - now
         except MissingPackage as error:
-            failed[name] = error
-            continue
-        except DeviceError as error:
-            if not runs:
-                raise
-            failed |= dict.fromkeys(list(entries)[done:], error)
-            return runs, failed
-        if isinstance(answer, Sustained):
-            runs[name] = answer
-        else:
-            failed[name] = answer
-    if not runs:
-        first, why = next(iter(failed.items()))
+            found[name] = error
+        answer = found[name]
+        if isinstance(answer, Sustained) and cool_c is None:
+            cool_c = answer.began_c
+        yield name, answer
+    failures = [(name, one) for name, one in found.items() if not isinstance(one, Sustained)]
+    if len(failures) == len(found):
+        first, why = failures[0]
         raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or CHECK)
-    run.append(_FINISHED, True)
-    return runs, failed
 
 
 def _drawn(runs: Mapping[str, Sustained], limit_ns: float | None, run: Run) -> Path | None:

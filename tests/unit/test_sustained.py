@@ -249,16 +249,6 @@ def test_what_was_finished_before_it_was_stopped_is_not_done_again(
     assert [job["mode"] for job in again.jobs].count("sustain") == 1
 
 
-def test_who_stops_it_hears_that_the_same_command_goes_on(
-    monkeypatch: pytest.MonkeyPatch, three: list[Path], tmp_path: Path
-) -> None:
-    stopped = LosingDevice("two")
-    stopped.error = KeyboardInterrupt()
-    use(monkeypatch, stopped)
-    ended = CliRunner().invoke(cli, ["bench", *map(str, three), "--sustained", "20s", "-o", str(tmp_path / "run")])
-    assert f"what is finished is kept in '{tmp_path / 'run'}': the same command goes on" in ended.stderr
-
-
 def test_a_device_lost_before_anything_was_finished_is_the_error(
     monkeypatch: pytest.MonkeyPatch, three: list[Path]
 ) -> None:
@@ -278,7 +268,7 @@ def test_a_folder_that_was_begun_for_another_time_is_refused(
 ) -> None:
     use(monkeypatch, LosingDevice("two"))
     sustained.sustain(three, seconds=20, output=tmp_path / "run")
-    with pytest.raises(AnotherRequest, match="another seconds"):
+    with pytest.raises(AnotherRequest, match="another --sustained"):
         sustained.sustain(three, seconds=30, output=tmp_path / "run")
 
 
