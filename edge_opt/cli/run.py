@@ -253,15 +253,7 @@ def convert(ctx: click.Context, /, model: Path, to: str, recipes: tuple[str, ...
 @options.format
 @options.said
 @click.pass_context
-def bench(
-    ctx: click.Context,
-    /,
-    artifacts: tuple[Path, ...],
-    threads: int | None,
-    sustained: str,
-    format: str,
-    **rest: Any,
-) -> None:
+def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | None, format: str, **rest: Any) -> None:
     """Measure the latency and memory of each ARTIFACT, interleaved in rounds. Speed-ups refer to the first.
 
     What cannot be measured is said with its reason, the others are printed, and the exit code is 2.
@@ -270,9 +262,9 @@ def bench(
     it was stopped. Exit code 1: the steady state breaks the target's latency limit; 3: edge-opt cannot tell.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
-    if sustained:
+    if seconds := rest.pop("sustained"):
         rest.pop("rounds")
-        ctx.exit(run_sustained(quiet, verbose, format, artifacts, seconds=sustained, threads=threads or 0, **rest))
+        ctx.exit(run_sustained(quiet, verbose, format, artifacts, seconds=seconds, threads=threads or 0, **rest))
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)
         for finding in found.findings:

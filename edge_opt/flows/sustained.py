@@ -15,8 +15,8 @@ from edge_opt.nets.artifact_files import files_of, size_of
 from edge_opt.results.report.pictures import canvas
 from edge_opt.results.report.pictures.sustained import Course, sketch
 from edge_opt.stages import board_state, noise, steady
-from edge_opt.store import Run, measure_files
-from edge_opt.types import Entry, Finding, Step, Sustained, Watch
+from edge_opt.store import Run, measure_files, room, write_whole
+from edge_opt.types import Entry, Finding, Step, Sustained, Target, Watch
 
 PICTURE = "sustained.svg"
 
@@ -73,14 +73,9 @@ def sustain(
     ``seconds`` may carry a unit: ``"5m"``. The run folder ``output`` keeps what is finished, and the picture; the same
     call goes on where an earlier one was stopped. Raises EdgeOptError.
     """
-    lasting_s = units.parse_seconds(seconds) if isinstance(seconds, str) else float(seconds)
-    if lasting_s < steady.LEAST_S:
-        raise InputError(
-            f"'{seconds}' is too short to see what a device keeps up", f"give at least {steady.LEAST_S:g}s, better 5m"
-        )
+    lasting_s = _lasting_s(seconds)
     profile, runtimes = target_of(target, devices), runtimes_of(runtime)
-    found = [one for path in paths for one in entries_of(Path(path), profile, runtimes)]
-    entries = {f"{one.path} by {one.runtime}" if len(runtimes) > 1 else str(one.path): one for one in found}
+    entries = _entries([Path(path) for path in paths], profile, runtimes)
     threads = threads or profile.threads[0]
     device = device_of(profile)
     require_match(profile, device)
@@ -95,7 +90,6 @@ def sustain(
     }
     runs: dict[str, Sustained] = {}
     failed: dict[str, EdgeOptError | _Failed] = {}
-    picture = None
     try:
         with kept(output, request) as run:
             for name, answer in _each(entries, device, run, watch, seconds=lasting_s, threads=threads, seed=seed):
@@ -103,7 +97,6 @@ def sustain(
                     runs[name] = answer
                 else:
                     failed[name] = answer
-            picture = _drawn(runs, profile.budget.max_latency_ns, run) if output else None
     except DeviceError as error:  # what was finished before counts, and the same call goes on
         if not runs:
             raise
@@ -113,16 +106,32 @@ def sustain(
             Held(artifact=entries[name].path, size_bytes=size_of(entries[name].path), sustained=one)
             for name, one in runs.items()
         ),
-        failures=tuple(
-            Unheld(artifact=entries[name].path, runtime=entries[name].runtime, message=one.message, hint=one.hint)
-            for name, one in failed.items()
-        ),
+        failures=tuple(_unheld(entries[name], one) for name, one in failed.items()),
         findings=(
             *noise.check_machines([one.environment for one in runs.values()]),
             *board_state.check_sustained(runs, profile.budget),
         ),
-        picture=picture,
+        picture=_drawn(runs, profile.budget.max_latency_ns, Path(output)) if output else None,
     )
+
+
+def _lasting_s(given: float | str) -> float:
+    seconds = units.parse_seconds(given) if isinstance(given, str) else float(given)
+    if seconds < steady.LEAST_S:
+        raise InputError(
+            f"'{given}' is too short to see what a device keeps up", f"give at least {steady.LEAST_S:g}s, better 5m"
+        )
+    return seconds
+
+
+def _unheld(entry: Entry, why: EdgeOptError | _Failed) -> Unheld:
+    return Unheld(artifact=entry.path, runtime=entry.runtime, message=why.message, hint=why.hint)
+
+
+def _entries(paths: Sequence[Path], target: Target, runtimes: Sequence[str]) -> dict[str, Entry]:
+    """What is run, by its words: its path, and its runtime where several were asked for."""
+    found = [one for path in paths for one in entries_of(path, target, runtimes)]
+    return {f"{one.path} by {one.runtime}" if len(runtimes) > 1 else str(one.path): one for one in found}
 
 
 def _each(
@@ -167,10 +176,12 @@ def _each(
         raise StepFailed(f"'{first}' cannot be measured: {why.message}", why.hint or CHECK)
 
 
-def _drawn(runs: Mapping[str, Sustained], limit_ns: float | None, run: Run) -> Path | None:
+def _drawn(runs: Mapping[str, Sustained], limit_ns: float | None, folder: Path) -> Path | None:
     """The picture in the run folder; None where matplotlib is missing."""
     courses = [Course(name=name, sustained=one) for name, one in runs.items()]
     try:
-        return run.write(PICTURE, canvas.drawn(sketch(courses, limit_ns)))
+        picture = canvas.drawn(sketch(courses, limit_ns))
     except MissingPackage:
         return None
+    with room(folder):
+        return write_whole(folder / PICTURE, picture)

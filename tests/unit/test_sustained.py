@@ -228,6 +228,7 @@ def test_what_a_lost_device_finished_is_told_and_the_same_call_goes_on(
     assert [row.artifact for row in found.rows] == three[:1]
     assert [one.artifact for one in found.failures] == three[1:]
     assert "no longer answers" in found.failures[0].message
+    assert found.picture == tmp_path / "run" / "sustained.svg"
     again = use(monkeypatch, FakeDevice())
     assert [row.artifact for row in sustained.sustain(three, seconds=20, output=tmp_path / "run").rows] == three
     assert [Path(job["artifacts"][0]["path"]).stem for job in again.jobs if job["mode"] == "sustain"] == [
