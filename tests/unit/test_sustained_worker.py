@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_opt.runtimes import modes, state, sustained
+from edge_opt.devices.local import LocalDevice
+from edge_opt.runtimes import modes, state, sustained, worker
+from edge_opt.store import parse_answer
+from edge_opt.types import Entry, Round
+from tests.fixtures import tiny
 
 
 class Board:
@@ -139,3 +146,32 @@ def test_the_quantiles_of_a_window_are_those_of_its_latencies(board: Callable[..
     expected = np.random.default_rng(0).uniform(0.01, 0.09, 1000)[: answer["windows"][0]["runs"]]
     assert answer["windows"][0]["median_ns"] == pytest.approx(np.median(expected) * 1e9, rel=1e-6)
     assert answer["windows"][0]["p90_ns"] == pytest.approx(np.quantile(expected, 0.9) * 1e9, rel=1e-6)
+
+
+@pytest.fixture
+def on_a_board(tmp_path: Path) -> LocalDevice:
+    """The real worker in processes of its own, whose copy looks for /sys in a folder as a Raspberry Pi has it."""
+    copied = shutil.copytree(Path(worker.__file__).parent, tmp_path / "runtimes")
+    text = (copied / "state.py").read_text()
+    assert 'SYS = Path("/sys")' in text
+    (copied / "state.py").write_text(text.replace('Path("/sys")', f"Path({str(tmp_path / 'sys')!r})"))
+    for path, content in {
+        "devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500000",
+        "class/thermal/thermal_zone0/type": "cpu-thermal",
+        "class/thermal/thermal_zone0/temp": "55300",
+        "devices/platform/soc/soc:firmware/get_throttled": "50000",
+    }.items():
+        (tmp_path / "sys" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sys" / path).write_text(content)
+    return LocalDevice(command=(sys.executable, str(copied / "worker.py")))
+
+
+def test_what_a_real_worker_sees_of_its_board_reaches_the_round_and_the_steady_state(on_a_board: LocalDevice) -> None:
+    entry = Entry(path=tiny.FILES["tflite"], runtime="litert")
+    answer = on_a_board.run({"protocol": 1, "mode": "time", "artifacts": [entry.job()], "min_seconds": 0})
+    before, after = parse_answer(Round, answer).states
+    assert (before.frequencies_hz, before.temperature_c, before.throttled) == ((1_500_000_000,), 55.3, 0x50000)
+    assert before.elapsed_s < after.elapsed_s
+    run = on_a_board.run({"protocol": 1, "mode": "sustain", "artifacts": [entry.job()], "seconds": 1, "warmup": 1})
+    assert [window["state"]["temperature_c"] for window in run["windows"]] == [55.3]
+    assert run["windows"][0]["runs"] > 1
