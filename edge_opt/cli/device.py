@@ -114,7 +114,7 @@ def _lines(found: Checked) -> Iterator[str]:
         "processor": f"{machine.cpu} · {machine.machine} · {units.format_bytes(machine.ram_bytes)} of memory",
         "system": f"{found.system} · {machine.system} · {found.glibc} · Python {found.python}",
         "now": " · ".join(filter(None, _now(found))),
-        "disk": f"{free} free, {taken} in {found.folder}",
+        "disk": f"{free} free, {taken} in ~/.edge-opt",
     }
     width = max(map(len, facts))
     for name, text in facts.items():

@@ -227,8 +227,8 @@ def test_a_worker_that_takes_too_long_is_ended_there(ready: Path) -> None:
 def test_a_worker_that_writes_no_json_is_one_sentence(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = SshDevice(ADDRESS)
     device.run(job("environment"))
-    (script,) = (ready / "home/.edge-opt").glob("worker-*/worker.py")
-    script.write_text("print('garbage ' * 10)")
+    (folder,) = (ready / "home/.edge-opt").glob("worker-*")
+    (folder / "worker.py").write_text("print('garbage ' * 10)")
     with pytest.raises(StepFailed, match="an answer that is no JSON object"):
         device.run(job("environment"))
 
