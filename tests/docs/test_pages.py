@@ -57,9 +57,10 @@ def problems(words: list[str]) -> list[str]:
     command = COMMANDS.get(f"edge-opt {name}".strip())
     if command is None:
         return [f"there is no command '{name}'"]
+    own = next((word for word in words[words.index(name) + 1 :] if not word.startswith("-")), "") if name else ""
     if name == "gate":  # whose first word may be left out
-        own = next((word for word in words[words.index(name) + 1 :] if not word.startswith("-")), "")
-        command = COMMANDS.get(f"edge-opt gate {own}", COMMANDS["edge-opt gate check"])
+        command = COMMANDS["edge-opt gate check"]
+    command = COMMANDS.get(f"edge-opt {name} {own}", command)
     of_program = {option for parameter in cli.params for option in parameter.opts}
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
