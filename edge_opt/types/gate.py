@@ -90,6 +90,7 @@ class Fingerprint:
     runtime_version: str
     options: Mapping[str, str]
     threads: int
+    board: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ _NAMES = {
     "runtime_version": "version of the runtime",
     "options": "options",
     "threads": "number of threads",
+    "board": "board",
 }
 
 
@@ -32,6 +33,7 @@ def fingerprint(subject: Subject, environment: Environment, runtime_version: str
         runtime_version=runtime_version or subject.runtime_version,
         options=dict(subject.options),
         threads=subject.threads,
+        board=environment.board,
     )
 
 
