@@ -185,13 +185,21 @@ class Board:
 
     def fill_disk(self) -> None:
         """Leave no room in the board's home; needs root here."""
-        used_blocks = os.statvfs(self.home)
-        bytes_used = (used_blocks.f_blocks - used_blocks.f_bfree) * used_blocks.f_frsize
-        self._resize_home(str(max(bytes_used, used_blocks.f_frsize)))
+        disk = os.statvfs(self.home)
+        self.limit_disk(max(1, disk.f_blocks - disk.f_bfree) * disk.f_frsize)
+
+    def limit_disk(self, size_bytes: int) -> None:
+        """Let the board's home be a disk of that size; needs root here."""
+        self._resize_home(str(size_bytes))
 
     def free_disk(self) -> None:
         """Give the room back."""
         self._resize_home("50%")
+
+    @property
+    def sessions(self) -> int:
+        """How many sshd processes serve open connections."""
+        return len(self._sessions())
 
     def processes(self) -> list[str]:
         """The command lines of what runs there and is no part of sshd."""

@@ -65,11 +65,15 @@ def said(done: Done) -> Any:
     return json.loads(done.stdout)
 
 
-def refused(done: Done, *words: str) -> None:
-    """Exit 2 and, of a quiet command, one sentence and one hint, with these words in them, and nothing else."""
+def refused(done: Done, *words: str, hint: bool = True) -> None:
+    """Exit 2 and, of a quiet command, one sentence with one hint, with these words in them, and nothing else.
+
+    Without ``hint``, there need not be one.
+    """
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     lines = done.stderr.splitlines()
-    assert [line.split(": ")[0].strip() for line in lines] == ["error", "hint"], done.stderr
+    parts = [line.split(": ")[0].strip() for line in lines]
+    assert parts == ["error", "hint"] or (not hint and parts == ["error"]), done.stderr
     assert not done.stdout
     for word in words:
         assert word in done.stderr, done.stderr
@@ -81,6 +85,11 @@ def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
     while not happened():
         assert time.monotonic() < last, "it did not happen"
         time.sleep(0.02)
+
+
+def samples_ns(row: Any) -> list[int]:
+    """Every latency in a row of ``bench --format json``."""
+    return [one for turn in row["measured"]["rounds"] for one in turn["samples_ns"]]
 
 
 def workers(board: Board) -> list[str]:
