@@ -52,13 +52,15 @@ def _alike(compared: Sequence[Parity]) -> tuple[Finding, ...]:
         return ()
     exact = sum(one.identical == one.samples for one in compared)
     largest = max(one.largest for one in compared)
-    rest = "" if exact == len(compared) else f", the others within {largest:.1g}"
+    near = f"within {largest:.1g}"
+    how = f"{exact} of them bit by bit, the others {near}" if exact else near
     return (
         Finding(
             code="EO431",
             level="info",
-            message=f"the device answers as this machine does: of {len(compared)} artifacts, compared on "
-            f"{min(one.samples for one in compared)} samples, {exact} answer bit by bit the same{rest}",
+            message=f"the device answers as this machine does: {len(compared)} artifacts, compared on "
+            f"{min(one.samples for one in compared)} samples or more, are the same "
+            f"{'bit by bit' if exact == len(compared) else how}",
             hint="so their accuracy, counted here, is that of the device",
         ),
     )
