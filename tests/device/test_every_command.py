@@ -1,0 +1,76 @@
+"""Every command of the path from an SD card to a table, given as it stands there, against emulated Raspberry Pis.
+
+It takes half an hour, so it runs where ``EDGE_OPT_EVERY_COMMAND=1`` asks for it, as ``make test-devices`` does.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.device.conftest import MakeBoard
+from tests.device.sshd import Board
+from tests.docs.pages import CHECKOUT, Page
+
+pytestmark = [pytest.mark.device, pytest.mark.slow, pytest.mark.timeout(5400)]
+
+_MODEL = "sys/firmware/devicetree/base/model"
+_BY_HAND = ("ssh-keygen", "ssh-copy-id", "ssh ")  # a board of the tests knows its user already
+_AFTERWARDS = {"bench": "latency", "evaluate": "top1", "optimize": "certified", "gate": "latency"}
+
+
+def _commands() -> list[str]:
+    """Each shell command of the page, in its order, whole."""
+    page = Page(CHECKOUT / "docs/raspberry-pi.md")
+    lines = [
+        line.partition("  # ")[0].strip()
+        for block in page.blocks("sh")
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    return [line for line in lines if line and not line.startswith(_BY_HAND)]
+
+
+def _ssh(folder: Path, boards: dict[str, Board]) -> str:
+    """The folder of an ``ssh`` that knows every board, each by its port."""
+    cases = "".join(f'*" {board.port} "*) exec {board.folder}/bin/ssh "$@" ;;\n' for board in boards.values())
+    program = folder / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ncase " $* " in\n{cases}esac\nexit 255\n')
+    program.chmod(0o755)
+    return str(program.parent)
+
+
+def test_every_command_of_the_page_works(make_board: MakeBoard, tmp_path: Path) -> None:
+    if os.environ.get("EDGE_OPT_EVERY_COMMAND") != "1":
+        pytest.skip("it takes half an hour: make test-devices runs it, or set EDGE_OPT_EVERY_COMMAND=1")
+    boards = {"raspberrypi.local": make_board("arm64"), "zero.local": make_board("arm64")}
+    (boards["zero.local"].home.parents[1] / _MODEL).write_text("Raspberry Pi Zero 2 W Rev 1.0\0")
+    environment = {
+        **os.environ,
+        "PATH": f"{_ssh(tmp_path, boards)}:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    for name in ("examples", "calibration_data"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    edge_opt = [sys.executable, "-m", "edge_opt"]
+    # what the page does not say again for the second board
+    first = [*edge_opt, "device", "setup", boards["zero.local"].address, "--runtime", "litert,onnxruntime"]
+    commands = [shlex.join(first), *_commands()]
+    for command in commands:
+        for name, board in boards.items():
+            command = command.replace(f"ssh://pi@{name}", board.address)
+        words = shlex.split(command)
+        words = [*edge_opt, *words[1:]] if words[0] == "edge-opt" else words
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        said = f"{command}\n{done.stdout}\n{done.stderr}"
+        allowed = (0, 1, 3) if words[3] == "gate" else (0,)  # what it decides of an emulated board is chance
+        assert done.returncode in allowed, said
+        assert _AFTERWARDS.get(words[3], "") in done.stdout, said
+        print(said, file=sys.stderr)
+    assert not (boards["raspberrypi.local"].home / ".edge-opt").exists()
+    assert (tmp_path / "runs/hot/sustained.svg").exists()
