@@ -13,9 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -247,17 +246,11 @@ def test_the_accuracy_on_a_sample_is_measured_with_the_kernels_of_arm(
         words = ["evaluate", *files, "-d", str(tmp_path / "few.npz"), "--format", "json", *more]
         done = edge_opt(*words)
         assert done.returncode == 0, done.stderr
-        return [sum(row["accuracy"]["scores"]) / 200 for row in rows(json.loads(done.stdout))]
+        return [sum(row["accuracy"]["scores"]) / 200 for row in json.loads(done.stdout)]
 
     there, here = top1("-t", target), top1()
     assert there[0] == here[0]
     assert there[1] == pytest.approx(here[1], abs=0 if arch == "arm64" else 0.01)
-
-
-def rows(document: Any) -> Sequence[Any]:
-    """The artifacts in what ``evaluate --format json`` prints."""
-    found: Sequence[Any] = document["artifacts"] if isinstance(document, dict) else document
-    return found
 
 
 @pytest.mark.parametrize("target", ["arm64-emulated", "armhf-emulated"])
