@@ -203,7 +203,11 @@ class Board:
 
     def processes(self) -> list[str]:
         """The command lines of what runs there and is no part of sshd."""
-        return [self._as_seen_there(one.command) for one in self._everything() if one.name not in _OF_SSHD]
+        return [self._as_seen_there(one.command) for one in self.residents()]
+
+    def residents(self) -> list[Resident]:
+        """What runs there and is no part of sshd."""
+        return [one for one in self._everything() if one.name not in _OF_SSHD]
 
     def close(self) -> None:
         """End it, and delete everything that was its own."""

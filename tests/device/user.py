@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.device.sshd import Board
 from tests.fixtures import tiny
@@ -35,17 +37,38 @@ def edge_opt(board: Board, *words: str | Path, impatient: bool = False) -> Done:
     return subprocess.run(line, env=board.user_environment(), cwd=CHECKOUT, capture_output=True, text=True)
 
 
-def begin(board: Board, *words: str | Path, impatient: bool = False) -> subprocess.Popen[str]:
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A command that runs, and the files that it writes to: a pipe that nobody reads yet would stop it."""
+
+    process: subprocess.Popen[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended."""
+        return self.process.poll() is not None
+
+
+def begin(board: Board, *words: str | Path, impatient: bool = False) -> Begun:
     """``edge-opt WORDS``, begun."""
     line = command(*words, impatient=impatient)
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, env=board.user_environment(), cwd=CHECKOUT, text=True, **pipes)
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes them
+    environment = board.user_environment()
+    process = subprocess.Popen(line, env=environment, cwd=CHECKOUT, stdout=out, stderr=err)
+    return Begun(process=process, stdout=out, stderr=err)
 
 
-def end(begun: subprocess.Popen[str]) -> Done:
+def end(begun: Begun) -> Done:
     """How it ended."""
-    out, err = begun.communicate()
-    return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
+    code = begun.process.wait()
+    said = []
+    for file in (begun.stdout, begun.stderr):
+        with file:
+            file.seek(0)
+            said.append(file.read().decode())
+    return subprocess.CompletedProcess(begun.process.args, code, *said)
 
 
 def on(board: Board) -> tuple[str, ...]:
@@ -92,6 +115,10 @@ def samples_ns(row: Any) -> list[int]:
     return [one for turn in row["measured"]["rounds"] for one in turn["samples_ns"]]
 
 
-def workers(board: Board) -> list[str]:
-    """The workers that run on the board."""
-    return [one for one in board.processes() if one.endswith("/worker.py")]
+def workers(board: Board) -> set[int]:
+    """The workers that run on the board, all at the same moment."""
+
+    def seen() -> set[int]:
+        return {one.pid for one in board.residents() if one.command.endswith("/worker.py")}
+
+    return seen() & seen()  # a look takes a while: one may have ended before another of the same look began
