@@ -53,12 +53,46 @@ def silent(_: Outline | Step | Finding) -> None:
     """Watch nothing."""
 
 
-def target_of(name: str, devices: Sequence[str] = ()) -> Target:
+def target_of(name: str, devices: str | Sequence[str] = ()) -> Target:
     """The profile of that name or file, with its address out of ``devices``: ``ADDRESS``, or ``NAME=ADDRESS``.
 
-    Raises UnknownName and InputError, also where the target is a device whose address nobody gave.
+    Raises UnknownName and InputError, also where the target is a remote device whose address was not given.
     """
-    profile = target_table.load(name)
+    profile, given = target_table.load(name), _listed(devices)
+    _require_asked([profile.name], given)
+    return _placed(profile, given)
+
+
+def each_target(names: str | Sequence[str], devices: str | Sequence[str]) -> dict[str, Target]:
+    """The profile of every name, addresses without a name being for those that are remote devices.
+
+    Raises what :func:`target_of` raises.
+    """
+    profiles, given = {name: target_table.load(name) for name in _listed(names)}, _listed(devices)
+    _require_asked([one.name for one in profiles.values()], given)
+    return {
+        name: _placed(profile, [one for one in given if "=" in one or profile.device != "local"])
+        for name, profile in profiles.items()
+    }
+
+
+def _listed(given: str | Sequence[str]) -> Sequence[str]:
+    return (given,) if isinstance(given, str) else given
+
+
+def _require_asked(names: Sequence[str], devices: Sequence[str]) -> None:
+    """Nothing; raises UnknownName where an address is for a target that is none of ``names``."""
+    for one in devices:
+        name, equals, _ = one.rpartition("=")
+        if equals and name not in names:
+            raise UnknownName(
+                f"the device '{one}' is for the target '{name}', which is not asked for",
+                f"give -t {name}, or name a target that is asked for: {', '.join(names)}",
+            )
+
+
+def _placed(profile: Target, devices: Sequence[str]) -> Target:
+    """``profile`` with its address. Raises InputError where it needs one and has none, or has one of another kind."""
     example = getattr(registry.load("devices", profile.device), "ADDRESS", "")
     given = _address_of(profile, devices) or profile.address
     if not example:
@@ -70,12 +104,12 @@ def target_of(name: str, devices: Sequence[str] = ()) -> Target:
         return profile
     if not given:
         raise InputError(
-            f"the target '{profile.name}' is a device of its own, and nobody says where it is",
+            f"target '{profile.name}' is a remote device, and no address was given",
             f"give --device {example}; without a board, -t arm64-emulated shows that the model answers right on ARM",
         )
     if not given.startswith(f"{profile.device}://"):
         raise InputError(
-            f"the device '{given}' is none for the target '{profile.name}'", f"its address looks like {example}"
+            f"the device '{given}' cannot be used for the target '{profile.name}'", f"its address looks like {example}"
         )
     return replace(profile, address=given)
 
@@ -83,7 +117,7 @@ def target_of(name: str, devices: Sequence[str] = ()) -> Target:
 def _address_of(profile: Target, devices: Sequence[str]) -> str:
     """The address that is for ``profile``: by its name, else the one that bears no name. Raises InputError for two."""
     found: dict[str, str] = {}
-    for one in (devices,) if isinstance(devices, str) else devices:
+    for one in devices:
         name, equals, address = one.rpartition("=")
         if found.setdefault(name if equals else "", address) != address:
             raise InputError(
@@ -91,22 +125,6 @@ def _address_of(profile: Target, devices: Sequence[str]) -> str:
                 "say which is for which target, as --device rpi4=ssh://pi@one --device rpi5=ssh://pi@two",
             )
     return found.get(profile.name, found.get("", ""))
-
-
-def each_target(names: Sequence[str], devices: Sequence[str]) -> dict[str, Target]:
-    """The profile of every name, addresses without a name being for those that are devices of their own.
-
-    Raises what :func:`target_of` raises, and UnknownName for an address of a target that is not asked for.
-    """
-    profiles = {name: target_table.load(name) for name in ((names,) if isinstance(names, str) else names)}
-    known_names = [one.name for one in profiles.values()]
-    for name in filter(None, (one.rpartition("=")[0] for one in devices)):
-        if name not in known_names:
-            raise UnknownName.among("target", name, known_names)
-    return {
-        name: target_of(name, [one for one in devices if "=" in one or profile.device != "local"])
-        for name, profile in profiles.items()
-    }
 
 
 def device(target: Target) -> registry.Device:

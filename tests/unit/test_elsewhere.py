@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_opt import registry
+from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, UnknownName
 from edge_opt.flows import answering, wheels
 from edge_opt.flows.asked import device, each_target, target_of
 from edge_opt.inputs import targets
 from edge_opt.types import Environment, Target
+from tests.fixtures import tiny
 
 PI = Environment(
     cpu="4x Cortex-A72",
@@ -34,7 +37,7 @@ BOARDS = ("rpi-zero2w", "rpi3", "rpi3-32bit", "rpi4", "rpi5")
 
 
 def test_a_board_needs_an_address_and_this_machine_has_none() -> None:
-    with pytest.raises(InputError, match="the target 'rpi4' is a device of its own") as caught:
+    with pytest.raises(InputError, match="target 'rpi4' is a remote device, and no address was given") as caught:
         target_of("rpi4")
     assert "--device ssh://pi@raspberrypi.local" in caught.value.hint
     with pytest.raises(InputError, match="the target 'host' is this machine, and 'ssh://pi@a' is another") as caught:
@@ -54,7 +57,7 @@ def test_an_address_is_the_one_given_before_the_one_in_the_profile(tmp_path: Pat
 
 
 def test_an_address_of_another_kind_is_refused() -> None:
-    with pytest.raises(InputError, match="the device 'emulator://arm64' is none for the target 'rpi4'"):
+    with pytest.raises(InputError, match="the device 'emulator://arm64' cannot be used for the target 'rpi4'"):
         target_of("rpi4", ["emulator://arm64"])
 
 
@@ -68,8 +71,21 @@ def test_each_target_finds_the_address_that_bears_its_name() -> None:
 def test_two_addresses_without_a_name_or_one_of_a_target_not_asked_for_are_refused() -> None:
     with pytest.raises(InputError, match="two devices are given, 'ssh://a' and 'ssh://b'"):
         target_of("rpi4", ["ssh://a", "ssh://b"])
-    with pytest.raises(UnknownName, match="no target 'rpi5'"):
+    with pytest.raises(UnknownName, match="'rpi5=ssh://a' is for the target 'rpi5', which is not asked for") as caught:
         each_target(["rpi4"], ["rpi5=ssh://a"])
+    assert caught.value.hint == "give -t rpi5, or name a target that is asked for: rpi4"
+
+
+def test_this_machine_never_stands_for_a_board_whose_target_was_forgotten() -> None:
+    with pytest.raises(UnknownName, match="'rpi4=ssh://pi@a' is for the target 'rpi4', which is not asked for"):
+        target_of("host", ["rpi4=ssh://pi@a"])
+    ended = CliRunner().invoke(cli, ["bench", str(tiny.FILES["tflite"]), "--device", "rpi4=ssh://pi@a"])
+    assert isinstance(ended.exception, UnknownName)
+
+
+def test_one_device_may_be_a_plain_word() -> None:
+    assert target_of("rpi4", "rpi4=ssh://pi@a") == target_of("rpi4", ["ssh://pi@a"])
+    assert each_target("rpi4", "rpi4=ssh://pi@a") == {"rpi4": target_of("rpi4", "ssh://pi@a")}
 
 
 @pytest.mark.parametrize("name", BOARDS)

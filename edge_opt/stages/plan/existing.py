@@ -93,7 +93,7 @@ def installed(runtime: str) -> bool:
 def absent(target: Target) -> tuple[Finding, ...]:
     """One finding for each runtime of the target that is not installed here, though it loads one of its formats.
 
-    None where the target is a device of its own: what is installed there is shown by loading an artifact.
+    None where the target is a remote device: what is installed there is shown by loading an artifact.
     """
     if target.address:
         return ()
