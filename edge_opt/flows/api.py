@@ -37,7 +37,7 @@ from edge_opt.flows.gate.asked import GATE_LIMITS as GATE_LIMITS
 from edge_opt.flows.gate.asked import gate as gate
 from edge_opt.flows.gate.asked import gate_calibrate as gate_calibrate
 from edge_opt.flows.gate.asked import gate_record as gate_record
-from edge_opt.flows.given import entry_of, kept, runtimes_of, temporary
+from edge_opt.flows.given import entry_of, fingerprint, kept, runtimes_of, temporary
 from edge_opt.flows.initialize import Initialized
 from edge_opt.flows.looking import compare as compare
 from edge_opt.flows.looking import doctor as doctor
@@ -48,7 +48,6 @@ from edge_opt.flows.several import Several
 from edge_opt.flows.sustained import sustain as sustain
 from edge_opt.flows.workbench import Request
 from edge_opt.inputs import targets
-from edge_opt.nets.artifact_files import sha256_of
 from edge_opt.stages import plan
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.stages.plan.efforts import ROUNDS
@@ -240,7 +239,7 @@ def bench(
     runtimes = runtimes_of(runtime)
     request = {
         "command": "bench",
-        "artifact": {str(path): sha256_of(Path(path)) for path in paths},
+        "artifact": {str(path): fingerprint(Path(path)) for path in paths if output},
         "--target": profile.name,
         "--runtime": runtimes,
         "--threads": threads or profile.threads[0],

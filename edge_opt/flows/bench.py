@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
-from edge_opt.flows.given import CHECK, entries_of, require_match, size_of
+from edge_opt.flows.given import CHECK, entries_of, finish, require_match, size_of
 from edge_opt.stages import board_state, noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
@@ -85,6 +85,7 @@ def time_artifacts(
         protocol=protocol,
         tell=lambda what, done, total: watch(Step(stage="benchmark", what=what, done=done, total=total)),
     )
+    finish(run, broken.values())
     reasons = {name: (error.message, error.hint or CHECK) for name, error in broken.items()}
     reasons |= {name: (reason, CHECK) for name, reason in stopped.items()}
     return Benchmarks(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import InputError, RunError, UnknownName
+from edge_opt.errors import EdgeOptError, InputError, MissingPackage, RunError, UnknownName
 from edge_opt.inputs import targets
 from edge_opt.nets.artifact_files import files_of as files_of
 from edge_opt.nets.artifact_files import size_of as size_of
-from edge_opt.store import Run, parse_answer
+from edge_opt.store import Run, measure_files, parse_answer
 from edge_opt.types import Entry, Environment, Target
 
 SUFFIXES = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
@@ -100,7 +100,7 @@ def temporary() -> Iterator[Run]:
 def kept(output: str | Path | None, request: Mapping[str, object]) -> Iterator[Run]:
     """The run folder ``output``, gone on with where it was left in the middle; without one, a temporary folder.
 
-    Raises RunError where all of it is finished, or it was begun for another ``request``.
+    Raises RunError where :func:`finish` was called for it, or it was begun for another ``request``.
     """
     if not output:
         with temporary() as run:
@@ -110,4 +110,17 @@ def kept(output: str | Path | None, request: Mapping[str, object]) -> Iterator[R
         if run.finished(_FINISHED):
             raise RunError(f"'{output}' already holds a run", "give another -o")
         yield run
+
+
+def finish(run: Run, unmeasured: Iterable[object] = ()) -> None:
+    """The ``run`` is not gone on with any more; unless it lacked a package, since that may be installed."""
+    if not any(isinstance(why, MissingPackage) for why in unmeasured):
         run.append(_FINISHED, True)
+
+
+def fingerprint(path: Path) -> str:
+    """The hash of all files of the artifact; "" where they cannot be had: whoever opens it says so."""
+    try:
+        return measure_files(files_of(path))[0]
+    except (EdgeOptError, OSError):
+        return ""

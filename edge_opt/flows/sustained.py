@@ -10,12 +10,11 @@ from edge_opt import registry, units
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.flows.asked import device as device_of
 from edge_opt.flows.asked import silent, target_of
-from edge_opt.flows.given import CHECK, entries_of, kept, require_match, runtimes_of
-from edge_opt.nets.artifact_files import files_of, size_of
+from edge_opt.flows.given import CHECK, entries_of, fingerprint, finish, kept, require_match, runtimes_of, size_of
 from edge_opt.results.report.pictures import canvas
 from edge_opt.results.report.pictures.sustained import Course, sketch
 from edge_opt.stages import board_state, noise, steady
-from edge_opt.store import Run, measure_files, room, write_whole
+from edge_opt.store import Run, room, write_whole
 from edge_opt.types import Entry, Finding, Step, Sustained, Target, Watch
 
 PICTURE = "sustained.svg"
@@ -81,7 +80,7 @@ def sustain(
     require_match(profile, device)
     request = {
         "command": "bench --sustained",
-        "artifact": {name: measure_files(files_of(one.path))[0] for name, one in entries.items()},
+        "artifact": {name: fingerprint(one.path) for name, one in entries.items() if output},
         "--target": profile.name,
         "--runtime": runtimes,
         "--threads": threads,
@@ -97,6 +96,7 @@ def sustain(
                     runs[name] = answer
                 else:
                     failed[name] = answer
+            finish(run, failed.values())
     except DeviceError as error:  # what was finished before counts, and the same call goes on
         if not runs:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path, PurePosixPath
 
 from edge_opt.errors import InputError
@@ -28,14 +27,6 @@ def files_of(path: Path) -> dict[str, Path]:
         )
     files = {**beside, name: path}
     return {one: files[one] for one in sorted(files, key=PurePosixPath)}  # the order in which a folder is hashed
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of the artifact's opened file; "" where there is none: whoever opens it says so."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _beside(path: Path) -> dict[str, Path]:

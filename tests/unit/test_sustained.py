@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge_opt.cli.main import cli
-from edge_opt.errors import AnotherRequest, DeviceLost, InputError, RunError, StepFailed
-from edge_opt.flows import sustained
+from edge_opt.errors import AnotherRequest, DeviceLost, InputError, MissingPackage, RunError, StepFailed
+from edge_opt.flows import api, sustained
 from edge_opt.inputs import targets
 from edge_opt.stages import steady
 from edge_opt.types import Entry, Sustained, Window
@@ -271,6 +271,56 @@ def test_a_folder_that_was_begun_for_another_time_is_refused(
     sustained.sustain(three, seconds=20, output=tmp_path / "run")
     with pytest.raises(AnotherRequest, match="another --sustained"):
         sustained.sustain(three, seconds=30, output=tmp_path / "run")
+
+
+class WithoutPackage(FakeDevice):
+    """A device that lacks the runtime of that artifact."""
+
+    def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        if any("two" in one["path"] for one in job.get("artifacts", ())):
+            raise MissingPackage("'two' needs a package", "install it")
+        return super().run(job)
+
+
+@pytest.mark.parametrize("command", ["bench", "bench --sustained"])
+def test_what_lacked_a_package_is_made_by_the_same_call_once_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, three: list[Path], tmp_path: Path, command: str
+) -> None:
+    def measured() -> list[Path]:
+        if command == "bench":
+            return [row.artifact for row in api.bench(three, rounds=2, output=tmp_path / "run").rows]
+        return [row.artifact for row in sustained.sustain(three, seconds=20, output=tmp_path / "run").rows]
+
+    monkeypatch.setattr(api, "device", lambda target: WithoutPackage())
+    use(monkeypatch, WithoutPackage())
+    assert measured() == [three[0], three[2]]
+    monkeypatch.setattr(api, "device", lambda target: FakeDevice())
+    use(monkeypatch, FakeDevice())
+    assert measured() == three
+    with pytest.raises(RunError, match="already holds a run"):
+        measured()
+
+
+@pytest.mark.parametrize("command", ["bench", "bench --sustained"])
+def test_a_run_does_not_go_on_with_other_weights_in_the_same_graph(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    paths = [FakeArtifact().write(tmp_path / f"{name}.xml") for name in ("one", "two")]
+    paths[0].with_suffix(".bin").write_bytes(b"weights")
+
+    def measure() -> None:
+        if command == "bench":
+            api.bench(paths, rounds=2, output=tmp_path / "run")
+        else:
+            sustained.sustain(paths, seconds=20, output=tmp_path / "run")
+
+    lacking = WithoutPackage()
+    monkeypatch.setattr(api, "device", lambda target: lacking)
+    use(monkeypatch, lacking)
+    measure()
+    paths[0].with_suffix(".bin").write_bytes(b"others!")
+    with pytest.raises(AnotherRequest, match="another artifact"):
+        measure()
 
 
 def test_an_artifact_that_fails_does_not_stop_the_others(device: FakeDevice, artifact: Path, tmp_path: Path) -> None:
