@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edge_opt.cli import options
 from edge_opt.cli.compare import print_comparison, worst
 from edge_opt.cli.progress import Progress
 from edge_opt.cli.show import print_benched, print_converted, print_evaluated, print_failed
 from edge_opt.cli.sustained import run_sustained, sustained_option
+from edge_opt.errors import InputError
 from edge_opt.flows import api
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.results.report import render
@@ -264,6 +266,8 @@ def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | Non
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
     if seconds := rest.pop("sustained"):
         rest.pop("rounds")
+        if ctx.get_parameter_source("rounds") is ParameterSource.COMMANDLINE:
+            raise InputError("'--sustained' runs without a pause, so it has no rounds", "give one of the two")
         ctx.exit(run_sustained(quiet, verbose, format, artifacts, seconds=seconds, threads=threads or 0, **rest))
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = api.bench(artifacts, threads=threads or 0, watch=watch, **rest)

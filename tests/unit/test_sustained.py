@@ -362,6 +362,13 @@ def test_the_table_shows_the_beginning_and_the_steady_state(device: FakeDevice, 
     assert "warning[EO322]" in ended.stderr
 
 
+def test_rounds_that_are_asked_for_with_it_are_refused(device: FakeDevice, artifact: Path) -> None:
+    ended = CliRunner().invoke(cli, ["bench", str(artifact), "--sustained", "20s", "--rounds", "10"])
+    assert isinstance(ended.exception, InputError)
+    assert ended.exception.message == "'--sustained' runs without a pause, so it has no rounds"
+    assert not device.jobs
+
+
 def test_a_column_that_nobody_tells_is_left_out(device: FakeDevice, artifact: Path) -> None:
     ended = CliRunner().invoke(cli, ["bench", str(artifact), "--sustained", "20s"])
     assert "GHz" not in ended.stdout
