@@ -86,6 +86,11 @@ def test_what_cannot_be_meant_is_refused_with_its_value(
         asked.gate(artifact("new"), artifact(), **arguments)
 
 
+def test_instructions_of_this_machine_are_never_taken_for_those_of_a_board(artifact: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match="'ssh' is a remote device, and instructions are counted on this machine only"):
+        asked.gate(artifact("new"), artifact(), limits={"instructions": "1%"}, target="ssh", devices=["ssh://pi@board"])
+
+
 def test_a_candidate_is_held_against_something(artifact: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match="nothing to compare the candidate with"):
         asked.gate(artifact("new"))

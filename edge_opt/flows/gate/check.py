@@ -29,6 +29,7 @@ def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Ga
     where this machine cannot keep a limit, as its calibration says.
     """
     began, started = time.monotonic(), datetime.now(UTC)
+    _require_countable(asked)
     bench = bench_of(asked, run, device, watch)
     environment = environment_of(device)
     kept = runner.check(bench.baseline, asked.calibration, asked.limits, environment)
@@ -53,6 +54,15 @@ def gate(asked: Asked, *, run: Run, device: registry.Device, watch: Watch) -> Ga
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - began,
     )
+
+
+def _require_countable(asked: Asked) -> None:
+    """Nothing; raises InputError for instructions of a processor that is not this machine's."""
+    if asked.target.address and "instructions" in asked.limits.shares:
+        raise InputError(
+            f"the target '{asked.target.name}' is a remote device, and instructions are counted on this machine only",
+            "leave --instructions out, or count them with -t host",
+        )
 
 
 def _sizes(bench: Bench) -> Iterator[Decision]:
