@@ -86,7 +86,7 @@ def _print(ctx: click.Context, found: Checked, format: str) -> None:
     else:
         click.echo("\n".join(_lines(found)))
     for name, why in found.left_out.items():
-        click.echo(f"note: {name} is left out: {why}", err=True)
+        click.echo(f"note: {name} was skipped: {why}", err=True)
     for one in found.runtimes:
         if one.problem:
             click.echo(f"error: {one.name}: {one.problem}\n  hint: {one.hint or 'set the board up again'}", err=True)

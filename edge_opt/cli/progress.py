@@ -79,11 +79,12 @@ class Progress:
         if step.stage != self._stage:
             self._stage, self._stage_began = step.stage, time.monotonic()
             if not self._terminal and not self._quiet:
-                click.echo(f"{step.stage}: {step.what if step.total == 1 else _counted(step.total, 'job')}", err=True)
+                click.echo(f"{step.stage}: {_whole(step)}", err=True)
+        unit = " MiB" if step.unit == "MiB" else ""
         if self._verbose and not self._terminal:
-            click.echo(f"  {min(step.done + 1, step.total)}/{step.total} {step.what}", err=True)
+            click.echo(f"  {min(step.done + 1, step.total)}/{step.total}{unit} {step.what}", err=True)
         if self._terminal:
-            self._draw(f"{step.stage:<11} {_bar(step)} {step.done}/{step.total}{self._left(step)}  {step.what}")
+            self._draw(f"{step.stage:<11} {_bar(step)} {step.done}/{step.total}{unit}{self._left(step)}  {step.what}")
 
     def _left(self, step: Step) -> str:
         """The time left: of the stage by its own pace, of the run by the estimate that was made for it."""
@@ -106,6 +107,13 @@ class Progress:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _whole(step: Step) -> str:
+    """All that a stage has to do, as it begins."""
+    if step.unit == "MiB":
+        return f"{step.what}, {step.total} MiB"
+    return step.what if step.total == 1 else f"{step.total} {step.unit}"
 
 
 def _bar(step: Step, width: int = 20) -> str:

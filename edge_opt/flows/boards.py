@@ -17,6 +17,8 @@ from edge_opt.stages import board_state
 from edge_opt.store import parse_answer
 from edge_opt.types import DeviceState, Environment, Finding, Step, Watch
 
+OLDEST_PYTHON = (3, 9)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
@@ -58,23 +60,24 @@ def setup(address: str, runtimes: Sequence[str], watch: Watch) -> Checked:
     InputError for a board that no runtime fits, DeviceError for one that cannot be used.
     """
     board = Board(address_of(address))
-    watch(Step(stage="set up", what="look at the board", done=0, total=4))
+    watch(Step(stage="set up", what="look at the board", done=0, total=2, unit="steps"))
     said = board.describe()
     machine = _machine_of(said, board)
     chosen = _chosen(runtimes, machine)
     with tempfile.TemporaryDirectory(prefix="edge-opt-wheels-") as name:
         folder = Path(name) / "packages"
-        watch(Step(stage="set up", what=f"fetch {', '.join(chosen)} for {machine.architecture}", done=1, total=4))
+        what = f"fetch {', '.join(chosen)} for {machine.architecture}"
+        watch(Step(stage="set up", what=what, done=1, total=2, unit="steps"))
         left_out = wheels.unpack(chosen, machine, folder)
         held = wheels.versions(chosen, folder)
         members = tuple(Member.of(name, path) for name, path in wheels.files_in(folder).items())
 
         def told(arrived: int, total: int) -> None:
-            watch(Step(stage="send", what="the runtimes", done=arrived // 2**20, total=max(1, total // 2**20)))
+            size, whole = arrived // 2**20, max(1, total // 2**20)
+            watch(Step(stage="send", what="the runtimes", done=size, total=whole, unit="MiB"))
 
         packages = board.send(Parcel(kind="packages", members=members), told)
     board.use(packages, held)
-    watch(Step(stage="set up", what="run a model on each", done=3, total=4))
     return _checked(address, board, left_out, watch)
 
 
@@ -97,7 +100,7 @@ def _checked(address: str, board: Board, left_out: Mapping[str, str], watch: Wat
     names = sorted(said["runtimes"])
     tried = []
     for done, name in enumerate(names):
-        watch(Step(stage="check", what=name, done=done, total=len(names)))
+        watch(Step(stage="check", what=f"{name} there", done=done, total=len(names), unit="runtimes"))
         tried.append(_tried(name, said["runtimes"][name], device))
     answer = device.run({"protocol": 1, "mode": "environment"})
     machine = parse_answer(Environment, answer["environment"])
@@ -128,8 +131,14 @@ def _tried(name: str, version: str, device: registry.Device) -> Tried:
 
 
 def _machine_of(said: Mapping[str, Any], board: Board) -> wheels.Machine:
-    """What wheels have to fit. Raises InputError, also where a 32-bit board lacks what it must bring itself."""
+    """What wheels have to fit. Raises InputError, also where the board lacks what it must bring itself."""
     named = board.address.named
+    if tuple(int(part) for part in said["python"].split(".")[:2]) < OLDEST_PYTHON:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        raise InputError(
+            f"'{named}' has Python {said['python']}, and the worker needs {oldest} or newer",
+            "install Raspberry Pi OS Bookworm or newer",
+        )
     try:
         machine = wheels.machine_of(said["machine"], said["bits"], said["libc"], said["python"])
     except InputError as error:

@@ -190,7 +190,7 @@ def _checked(folder: Path, arch: str, cpu: str, qemu: Path | None, watch: Watch)
     who = f"'{cpu}', emulated by QEMU {number},"
     rows = []
     for done, name in enumerate(record.packages):
-        watch(Step(stage="check", what=f"{name} on '{cpu}'", done=done, total=len(record.packages)))
+        watch(Step(stage="check", what=f"{name} on '{cpu}'", done=done, total=len(record.packages), unit="runtimes"))
         ours = _right(name)
         try:
             theirs = answers(name, device)
@@ -230,7 +230,7 @@ def _compared(name: str, ours: Answered, theirs: Answered, who: str) -> Compared
 
 
 def _tell(watch: Watch, what: str, done: int) -> None:
-    watch(Step(stage="set up", what=what, done=done, total=_STEPS))
+    watch(Step(stage="set up", what=what, done=done, total=_STEPS, unit="steps"))
 
 
 def _write(folder: Path, record: Record) -> None:

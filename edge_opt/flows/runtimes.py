@@ -62,9 +62,9 @@ def add(name: str, watch: Watch) -> Known:
             return _known(name)
         try:
             for done, (what, command) in enumerate(_commands(name, module, partial)):
-                watch(Step(stage="set up", what=what, done=done, total=3))
+                watch(Step(stage="set up", what=what, done=done, total=3, unit="steps"))
                 _call(command, name, what)
-            watch(Step(stage="set up", what="a model to prove it", done=2, total=3))
+            watch(Step(stage="set up", what="a model to prove it", done=2, total=3, unit="steps"))
             prove(name, _device(partial))
             shutil.rmtree(folder, ignore_errors=True)  # it does not work
             partial.rename(folder)

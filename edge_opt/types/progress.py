@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from edge_opt.types.finding import Finding
 from edge_opt.types.report import Effort, Skipped
@@ -23,12 +24,13 @@ class Outline:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """How far the work is: ``what`` is running now, ``done`` of ``total`` jobs of this stage are finished."""
+    """How far the work is: ``what`` is running now, ``done`` of ``total`` of this stage are finished."""
 
     stage: str
     what: str
     done: int
     total: int
+    unit: Literal["jobs", "steps", "runtimes", "MiB"] = "jobs"
 
 
 Watch = Callable[[Outline | Step | Finding], None]

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from edge_opt import registry
 from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, UnknownName
-from edge_opt.flows import answering, wheels
+from edge_opt.flows import answering, boards, wheels
 from edge_opt.flows.asked import device, each_target, target_of
 from edge_opt.inputs import targets
 from edge_opt.types import Environment, Target
@@ -177,6 +177,15 @@ def test_the_wheels_of_a_machine_follow_its_programs_and_not_its_kernel(
 def test_a_machine_that_no_wheel_fits_is_refused(name: str, bits: int, libc: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         wheels.machine_of(name, bits, libc, "3.11.2")
+
+
+def test_a_board_whose_python_is_too_old_for_the_worker_is_told_which_one_it_needs() -> None:
+    board = boards.Board(boards.address_of("ssh://pi@old"))
+    said = {"machine": "aarch64", "bits": 64, "libc": ["glibc", "2.28"], "python": "3.7.3", "numpy": "1.16"}
+    with pytest.raises(InputError, match=r"'pi@old' has Python 3\.7\.3, and the worker needs 3\.9 or newer") as caught:
+        boards._machine_of(said, board)
+    assert caught.value.hint == "install Raspberry Pi OS Bookworm or newer"
+    assert boards._machine_of({**said, "python": "3.10.1"}, board).python == "3.10"
 
 
 def test_pip_is_asked_for_every_glibc_that_the_machine_has_and_none_beyond() -> None:

@@ -40,6 +40,24 @@ def test_one_job_is_named_and_several_are_counted(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == "read: photos\noptimize: 7 jobs\n"
 
 
+def test_what_is_sent_is_told_in_bytes_and_what_is_set_up_in_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = (
+        Step(stage="set up", what="look", done=0, total=2, unit="steps"),
+        Step(stage="send", what="the runtimes", done=3, total=115, unit="MiB"),
+        Step(stage="check", what="litert", done=0, total=3, unit="runtimes"),
+    )
+    with Progress() as watch:
+        for step in steps:
+            watch(step)
+    assert capsys.readouterr().err == "set up: 2 steps\nsend: the runtimes, 115 MiB\ncheck: 3 runtimes\n"
+    watch = Progress()
+    monkeypatch.setattr(watch, "_terminal", True)
+    watch(steps[1])
+    assert "3/115 MiB" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("columns", [40, 200])
 def test_a_line_fills_the_terminal_at_most(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
