@@ -8,10 +8,10 @@ from typing import Any
 
 import edge_opt.runtimes
 from edge_opt import workers
-from edge_opt.errors import InputError, MissingPackage
+from edge_opt.errors import InputError, MissingPackage, RunError
 from edge_opt.limits import ALONE, limit_s
 from edge_opt.nets.artifact_files import files_of
-from edge_opt.remote import EXAMPLE, Board, Member, Parcel, address_of
+from edge_opt.remote import EXAMPLE, Board, Member, Parcel, address_of, refused
 from edge_opt.turns import WAIT_S
 
 _RUNTIMES = Path(edge_opt.runtimes.__path__[0])
@@ -68,6 +68,8 @@ class SshDevice:
             raise MissingPackage(
                 f"on '{address.named}' {error.message}", f"edge-opt device setup {address.url}"
             ) from error
+        except RunError as error:  # the worker's own words for a disk that is full
+            raise refused({"stage": "disk", "message": error.message}, self._board.address) from error
         finally:
             self._board.forget(ended.id)
         return answer

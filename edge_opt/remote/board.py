@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +22,12 @@ from edge_opt.remote.said import answer_in, completed
 _RUNTIMES = Path(edge_opt.runtimes.__path__[0])
 _MODULES = ("shelf", "keeper", "board")  # of edge_opt/runtimes: each imports those before it
 # The only words that the login shell of a board ever reads. What is asked travels on stdin, where no shell looks.
-_COMMAND = 'exec python3 -c "import sys;exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"'
+_COMMAND = 'exec python3 -I -c "import sys;exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"'
 _LOADER = b"""
 import sys, types
+if sys.version_info < (3, 9):
+    print('\\nedge-opt-board {"error": {"stage": "python", "message": "%d.%d"}}' % sys.version_info[:2])
+    sys.exit(1)
 for line in sys.stdin.buffer:
     name, size = line.decode().split()
     module = sys.modules[name] = types.ModuleType(name)
@@ -32,8 +36,11 @@ for line in sys.stdin.buffer:
         module.main()
 """
 _ASK_S = 60.0
-_WAIT_S = 15.0  # one look at a job: short enough for what lies between us to keep the connection open
+_WAIT_S = 900.0  # one look at a job: each starts a Python there, which had better not be while something is timed
 _PATIENCE_S = 90.0  # until a device that vanished is given up
+_STOOD_S = 30.0  # more than it takes to find out that there is no connection
+_MOST_BREAKS = 10  # of one request
+_FIRST_PAUSE_S = 0.5
 _SLOWEST_BYTES_PER_S = 50_000  # of a bad wireless connection
 _CHUNK_BYTES = 2**20
 
@@ -56,6 +63,7 @@ class Board:
     patience_s: float = _PATIENCE_S
     connection: Connection = field(init=False)
     _there: set[str] = field(default_factory=set)  # the parcels that were seen on the board
+    _sending: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.connection = Connection(self.address)
@@ -64,35 +72,40 @@ class Board:
         """What the board says of itself, and of what edge-opt keeps on it (``runtimes/board.py``)."""
         return self._ask("describe")[0]
 
-    def send(self, parcel: Parcel, told: Told | None = None) -> str:
+    def send(self, parcel: Parcel, told: Told | None = None, *, keep: Sequence[str] = (), verify: bool = False) -> str:
         """The name of the parcel's folder on the board, which holds it now; only what is missing there is sent.
 
-        Raises DeviceError where the disk is full, and what every request raises.
+        With ``verify`` the board reads what it has, and what is damaged is sent again. The parcels named in ``keep`` do
+        not leave to make room for this one. Raises DeviceError where the disk is full, and what every request raises.
         """
-        name, members = parcel.name, parcel.members
-        if name in self._there:
-            return name
-        listed = [_listed(one) for one in members]
-        found, _ = self._ask("lacking", name=name, members=listed)
+        with self._sending:  # a second thread with the same parcel finds it there
+            if verify or parcel.name not in self._there:
+                self._send(parcel, told, keep, verify)
+                self._there.add(parcel.name)
+        return parcel.name
+
+    def _send(self, parcel: Parcel, told: Told | None, keep: Sequence[str], verify: bool) -> None:
+        name, listed = parcel.name, [_listed(one) for one in parcel.members]
+        # to read all of the runtimes takes a slow card some seconds
+        found, _ = self._ask("lacking", limit_s=600.0, name=name, members=listed, keep=[*keep], verify=verify)
         if found["whole"]:
-            self._there.add(name)
-            return name
-        missing = [members[index] for index in found["lacking"]]
-        total = sum(one.size_bytes for one in missing)
-        arrived = 0
-        lots = list(batches(missing)) or [[]]
-        for batch in lots:
+            return
+        missing = [parcel.members[index] for index in found["lacking"]]
+        waiting = batches(missing)
+        total, arrived = sum(one.size_bytes for one in missing), 0
+        for number, batch in enumerate(waiting, start=1):
             size = sum(one.size_bytes for one in batch)
-            last = batch is lots[-1]
-            limit_s = _ASK_S + size / _SLOWEST_BYTES_PER_S
             self._ask(
-                "put", files=batch, limit_s=limit_s, name=name, members=[_listed(one) for one in batch], last=last
+                "put",
+                files=batch,
+                limit_s=_ASK_S + size / _SLOWEST_BYTES_PER_S,
+                name=name,
+                members=[_listed(one) for one in batch],
+                last=number == len(waiting),
             )
             arrived += size
             if told:
                 told(arrived, total)
-        self._there.add(name)
-        return name
 
     def use(self, packages: str, runtimes: Mapping[str, str]) -> None:
         """Let workers see the folder ``packages``, which holds these versions of ``runtimes``."""
@@ -118,8 +131,9 @@ class Board:
         request |= {"timeout_s": timeout_s, "alone": alone, "turn_s": turn_s}
         for _ in range(2):
             id = uuid.uuid4().hex
+            names = [one.name for one in parcels]
             for one in (worker, *parcels):
-                self.send(one)
+                self.send(one, keep=names)
             try:
                 answer = self._until_ended(id, request)
                 if answer["state"] == "unprepared":
@@ -132,6 +146,7 @@ class Board:
             except BaseException:  # Ctrl-C too: nothing goes on there that nobody waits for
                 self.forget(id)
                 raise
+            self.forget(id)
             self._there.clear()  # it may have been switched off, or what was sent had to leave for other files
         raise DeviceLost(
             f"'{self.address.named}' lost the job twice: it was switched off, or somebody ended what runs there",
@@ -166,16 +181,17 @@ class Board:
         self, verb: str, *, files: Sequence[Member] = (), limit_s: float = _ASK_S, **request: Any
     ) -> tuple[dict[str, Any], bytes]:
         """The answer to a request, and the bytes behind it. Every one may be asked twice without harm."""
-        end = time.monotonic() + self.patience_s
-        pause_s = 0.5
-        first = True
+        end, breaks, pause_s = 0.0, 0, _FIRST_PAUSE_S
         while True:
+            begun = time.monotonic()
             try:
                 return self._once(verb, files, limit_s, request)
             except DeviceLost:
-                if time.monotonic() > end or (first and not self.connection.worked):
+                now = time.monotonic()
+                if not breaks or now - begun > _STOOD_S:  # it stood for a while: a new break, with new patience
+                    end, breaks, pause_s = now + self.patience_s, breaks + 1, _FIRST_PAUSE_S
+                if now > end or breaks > _MOST_BREAKS or not self.connection.worked:
                     raise
-            first = False
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, 5.0)
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -69,15 +70,15 @@ class Address:
 
 def address_of(text: str) -> Address:
     """The address in ``ssh://[USER@]HOST[:PORT]``. Raises InputError."""
-    wrong = InputError(f"'{text}' is no address of a device", f"it looks like {EXAMPLE}, or {EXAMPLE}:2222")
+    wrong = InputError(f"'{text}' is not a device address", f"it looks like {EXAMPLE}, or {EXAMPLE}:2222")
     found = _ADDRESS.fullmatch(text)
     if found is None:
         raise wrong
     user, password, host, port = found["user"] or "", found["password"], found["host"].strip("[]"), found["port"]
     if password is not None:
         raise InputError(
-            "an address holds no password, as others could read it",
-            f"let the device know your key once: ssh-copy-id {user}@{host}",
+            "an address cannot hold a password, as others could read it",
+            f"copy your key to it once: ssh-copy-id {user}@{host}",
         )
     if port and not 0 < int(port) < 65536:
         raise wrong
@@ -89,11 +90,12 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._folder = Path(tempfile.mkdtemp(prefix="edge-opt-ssh-"))  # short: the path of a socket may not be long
+        # not TMPDIR: the path of a socket may not be long, and ssh sees more in a '%'
+        self._folder = Path(tempfile.mkdtemp(prefix="edge-opt-ssh-", dir="/tmp" if os.path.isdir("/tmp") else None))
         self._socket = self._folder / "s"
         self._lock = threading.Lock()
         self.worked = False  # whether it ever stood: what breaks later is worth a second try
-        self._close = weakref.finalize(self, _closed, self._ssh(), self._folder)
+        weakref.finalize(self, _closed, self._ssh(), self._folder)
 
     def run(self, command: str, stdin: BinaryIO, timeout_s: float) -> Completed:
         """What ``command`` wrote there. It is given to the login shell as it is, so it must not hold foreign text.
@@ -111,10 +113,6 @@ class Connection:
             raise said_by_ssh(ended.stderr, self.address)
         return ended
 
-    def close(self) -> None:
-        """End the connection."""
-        self._close()
-
     def _ssh(self, *more: str) -> tuple[str, ...]:
         options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
         port = ["-p", str(self.address.port)] if self.address.port else []
@@ -128,15 +126,29 @@ class Connection:
                 return
             if shutil.which("ssh") is None:
                 raise DeviceError("a device is reached by 'ssh', which is not installed", "apt install openssh-client")
-            # in the background (-f) it has a session of its own, and so outlives the command that made it
-            master = ("-f", "-N", "-M", "-o", f"ControlPersist={_KEEP_S}")
-            try:
-                ended = run_limited(self._ssh(*master), timeout_s=4 * _CONNECT_S)
-            except StepFailed as error:
-                raise DeviceLost(f"'{self.address.named}' does not answer", _LOOK) from error
-            if ended.returncode:
-                raise said_by_ssh(ended.stderr, self.address)
+            self._begin()
             self.worked = True
+
+    def _begin(self) -> None:
+        """Start the control connection, which goes to the background when it stands (-f).
+
+        Its group is left alone then: a jump host is reached by a process of that group, which has to stay.
+        """
+        master = self._ssh("-f", "-N", "-M", "-o", f"ControlPersist={_KEEP_S}")
+        with tempfile.TemporaryFile() as err:
+            process = subprocess.Popen(master, stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True)
+            try:
+                status = process.wait(4 * _CONNECT_S)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise DeviceLost(f"'{self.address.named}' does not answer", _LOOK) from error
+                raise
+            err.seek(0)
+            if status:
+                raise said_by_ssh(err.read().decode(errors="replace"), self.address)
 
     def _drop(self) -> None:
         """Forget the control connection: it, or what it leads to, is dead."""
@@ -165,13 +177,13 @@ def said_by_ssh(stderr: str, address: Address) -> DeviceError:
     if "Permission denied" in stderr or "Too many authentication failures" in stderr:
         return DeviceError(
             f"'{named}' refuses the login, and edge-opt never asks for a password",
-            f"let it know your key once: ssh-copy-id {by_hand.removeprefix('ssh ')}",
+            f"copy your key to it once: ssh-copy-id {by_hand.removeprefix('ssh ')}",
         )
     if "Could not resolve hostname" in stderr:
-        return DeviceLost(f"there is no host '{address.host}' in this network", "check its name, or give its number")
+        return DeviceLost(f"there is no host '{address.host}' on this network", "check its name, or use its IP address")
     if "Connection refused" in stderr:
         return DeviceLost(
-            f"'{named}' takes no connection by SSH",
+            f"'{named}' refuses SSH connections",
             "switch SSH on: 'sudo raspi-config' on a Raspberry Pi, under Interface Options",
         )
     if re.search("timed out|No route to host|unreachable|closed|reset|Broken pipe|not responding", stderr) or not lines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +44,11 @@ class Parcel:
         return f"files/{digest}" if self.kind == "files" else f"{self.kind}-{digest}"
 
 
-def batches(members: Sequence[Member]) -> Iterator[list[Member]]:
-    """The members in batches, so that a connection that breaks costs one of them."""
-    batch: list[Member] = []
+def batches(members: Sequence[Member]) -> list[list[Member]]:
+    """The members in batches, at least one, so that a connection that breaks costs one of them."""
+    found: list[list[Member]] = [[]]
     for one in members:
-        if batch and sum(each.size_bytes for each in batch) + one.size_bytes > BATCH_BYTES:
-            yield batch
-            batch = []
-        batch.append(one)
-    if batch:
-        yield batch
+        if found[-1] and sum(each.size_bytes for each in found[-1]) + one.size_bytes > BATCH_BYTES:
+            found.append([])
+        found[-1].append(one)
+    return found

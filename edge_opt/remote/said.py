@@ -16,17 +16,18 @@ _NO_PYTHON = 127  # of a shell that does not find a command
 
 def answer_in(ended: Completed, address: Address) -> tuple[dict[str, Any], bytes]:
     """What the board answered, and the bytes behind it."""
-    _, mark, rest = ended.stdout.partition(_MARK)
-    line, _, content = rest.partition(b"\n")
+    begin = ended.stdout.find(_MARK) + len(_MARK)
+    end = ended.stdout.find(b"\n", begin)
     try:
-        answer = json.loads(line) if mark else None
+        answer = json.loads(ended.stdout[begin:end]) if begin >= len(_MARK) else None
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise _no_answer(ended, address)
     if "error" in answer:
-        raise _refused(answer["error"], address)
-    if len(content) != answer.get("bytes", 0):
+        raise refused(answer["error"], address)
+    content = ended.stdout[end + 1 : end + 1 + answer.get("bytes", 0)]  # what a logout prints may follow
+    if len(content) < answer.get("bytes", 0):
         raise DeviceLost(f"the connection to '{address.named}' broke in the middle of a file")
     return answer, content
 
@@ -45,14 +46,19 @@ def _no_answer(ended: Completed, address: Address) -> DeviceError:
     return error
 
 
-def _refused(error: Mapping[str, str], address: Address) -> DeviceError:
-    if error["stage"] == "disk":
-        said = error["message"].removeprefix("its disk is full: ")
+def refused(error: Mapping[str, str], address: Address) -> DeviceError:
+    """The error for a request that the board did not carry out: ``stage`` and ``message`` are its own."""
+    if error["stage"] == "python":
         return DeviceError(
-            f"the disk of '{address.named}' is full: {said}",
+            f"the Python of '{address.named}' is {error['message']}, and edge-opt needs 3.9 or newer there",
+            "install Raspberry Pi OS Bookworm or a newer one on it",
+        )
+    if error["stage"] == "disk":
+        return DeviceError(
+            f"the disk of '{address.named}' is full: {error['message']}",
             f"free some there, or remove what edge-opt keeps: edge-opt device clean {address.url}",
         )
-    return DeviceError(f"'{address.named}' refuses: {error['message']}", f"look there by hand: {address.command}")
+    return DeviceError(f"'{address.named}' refuses: {error['message']}", f"log in and look: {address.command}")
 
 
 def completed(answer: Mapping[str, Any], timeout_s: float | None, turn_s: float, address: Address) -> Completed:
@@ -64,11 +70,9 @@ def completed(answer: Mapping[str, Any], timeout_s: float | None, turn_s: float,
             "wait for it to end, or end it",
         )
     if problem == "disk":
-        raise _refused({"stage": "disk", "message": "no room is left for the answer of a job"}, address)
+        raise refused({"stage": "disk", "message": "no room is left for the answer of a job"}, address)
     if problem:
-        raise DeviceError(
-            f"'{address.named}' could not run the job: {problem}", f"look there by hand: {address.command}"
-        )
+        raise DeviceError(f"'{address.named}' could not run the job: {problem}", f"log in and look: {address.command}")
     if answer["timed_out"]:
         raise TimedOut(f"its process took longer than its limit of {timeout_s:g} s on '{address.named}'")
     if answer["out_of_memory"]:

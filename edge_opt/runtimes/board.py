@@ -23,7 +23,6 @@ import platform
 import shutil
 import struct
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -34,8 +33,8 @@ else:
     import shelf
 
 ANSWER = "edge-opt-board "  # begins the line of the answer: a login script may have printed others before it
-_MOST_ANSWER_BYTES = 256 * 2**20
-_POLL_S = 0.05
+_MOST_ANSWER_BYTES = 64 * 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK_BYTES = 2**20
 
 Request = Any  # a JSON object: what each verb takes stands in its docstring
@@ -64,54 +63,65 @@ def describe(request: Request, stdin: BinaryIO) -> dict[str, Any]:
 def lacking(request: Request, stdin: BinaryIO) -> dict[str, Any]:
     """Which members of the folder ``name`` are missing: ``members`` are ``[path, bytes, sha256]``.
 
-    What is there counts as used, so that it does not leave; what came whole before a connection broke is not asked for
-    again.
+    What came whole before a connection broke is not asked for again, and what is there counts as used. With ``verify``
+    every file is read, and what is damaged is missing. There is room for all of it, where this answers; files named in
+    ``keep`` do not have to leave for it.
     """
     place = shelf.inside(request["name"])
-    if place.is_dir():
-        os.utime(str(place))
-        return {"whole": True, "lacking": []}
     part = shelf.part_of(place)
-    return {
-        "whole": False,
-        "lacking": [index for index, one in enumerate(request["members"]) if not shelf.same(part / one[0], one)],
-    }
+    if place.is_dir() and not request["verify"]:
+        shelf.used(place)
+        return {"whole": True, "lacking": []}
+    folder = place if place.is_dir() else part
+    absent = [index for index, one in enumerate(request["members"]) if not shelf.same(folder / one[0], one)]
+    if folder == place and not absent:
+        return {"whole": True, "lacking": []}
+    if folder == place:
+        os.rename(str(place), str(part))
+    shelf.begin()
+    shelf.make_room(sum(int(request["members"][index][1]) for index in absent), {*request["keep"], *keeper.in_use()})
+    return {"whole": False, "lacking": absent}
 
 
 def put(request: Request, stdin: BinaryIO) -> dict[str, Any]:
-    """Keep ``members`` of the folder ``name``, whose bytes follow one after the other; ``last`` makes it whole."""
+    """Keep ``members`` of the folder ``name``, whose bytes follow one after the other; ``last`` makes it whole.
+
+    Another connection may send the same: then the one that is done first has done it for both.
+    """
     place = shelf.inside(request["name"])
     part = shelf.part_of(place)
     shelf.begin()
-    shelf.make_room(sum(int(one[1]) for one in request["members"]))
     try:
         for path, size, sha256 in request["members"]:
-            shelf.receive(stdin, shelf.within(part, path), size, sha256)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        shutil.rmtree(str(part), ignore_errors=True)  # else nothing else could be written either
-        raise shelf.full(sum(int(one[1]) for one in request["members"])) from error
-    if request["last"]:
-        try:
+            if not place.is_dir():
+                shelf.receive(stdin, shelf.within(part, path), size, sha256)
+        if request["last"] and not place.is_dir():
+            os.sync()  # a name that stands for whole files must not reach the disk before them
             os.rename(str(part), str(place))
-        except OSError:
-            if not place.is_dir():  # else another connection was as quick
-                raise
+            shelf.used(place)
+    except OSError as error:
+        if error.errno in _FULL:
+            shutil.rmtree(str(part), ignore_errors=True)  # else nothing else could be written either
+            raise shelf.full(sum(int(one[1]) for one in request["members"])) from error
+        if not place.is_dir():
+            raise
+    if place.is_dir():
+        shutil.rmtree(str(part), ignore_errors=True)
     return {}
 
 
 def use(request: Request, stdin: BinaryIO) -> dict[str, Any]:
-    """Let workers see the folder ``packages``, whose ``runtimes`` have these versions; others of it are removed."""
+    """Let workers see the folder ``packages``, which has these ``runtimes``; what earlier ones needed is removed."""
     shelf.begin()
     wanted = request["packages"]
     shelf.write(
         shelf.FOLDER / shelf.MARK,
         {**shelf.read(shelf.FOLDER / shelf.MARK), "packages": wanted, "runtimes": request["runtimes"]},
     )
-    for one in shelf.FOLDER.glob("packages-*"):
-        if one.name != wanted:
-            shutil.rmtree(str(one), ignore_errors=True)
+    if not any(map(keeper.alive, keeper.jobs())):  # who runs may still import from them; the next setup removes them
+        for one in (*shelf.FOLDER.glob("*packages-*"), *shelf.FOLDER.glob("*worker-*")):
+            if one.name != wanted:
+                shutil.rmtree(str(one), ignore_errors=True)
     return {}
 
 
@@ -129,13 +139,10 @@ def run(request: Request, stdin: BinaryIO) -> dict[str, Any]:
         if not keeper.there(request):
             return {"state": "gone"}
         keeper.start(folder, request)
-    end = time.monotonic() + request["wait_s"]
-    while not (folder / "ended.json").exists():
-        if not keeper.alive(folder) and not (folder / "ended.json").exists():
-            return {"state": "gone"}
-        if time.monotonic() > end:
-            return {"state": "running"}
-        time.sleep(_POLL_S)
+    keeper.wait(folder, request["wait_s"])
+    running = keeper.alive(folder)
+    if not (folder / "ended.json").exists():
+        return {"state": "running" if running else "gone"}
     return {
         "state": "ended",
         **shelf.read(folder / "ended.json"),
@@ -160,7 +167,7 @@ def forget(request: Request, stdin: BinaryIO) -> dict[str, Any]:
 
 
 def clean(request: Request, stdin: BinaryIO) -> dict[str, Any]:
-    """Remove the folder, with all that runs in it. Raises shelf.Refused where edge-opt did not make it."""
+    """Remove the folder, with all that runs in it. Raises Refused where edge-opt did not make it."""
     if not shelf.FOLDER.exists():
         return {"removed_bytes": 0, "folder": str(shelf.FOLDER)}
     if not (shelf.FOLDER / shelf.MARK).exists():
@@ -201,8 +208,9 @@ def main() -> NoReturn:
     except shelf.Refused as error:
         answer, status = {"error": error.answer}, 1
     except OSError as error:
-        stage = "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "folder"
-        answer, status = {"error": {"stage": stage, "message": str(error)}}, 1
+        full = error.errno in _FULL
+        said = {"stage": "folder", "message": f"'{error.filename}': {error.strerror}"}
+        answer, status = {"error": shelf.full(0).answer if full else said}, 1
     follows = answer.pop("follows", "")
     out.write(("\n" + ANSWER + json.dumps(answer) + "\n").encode())
     if follows:

@@ -7,15 +7,16 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
 FOLDER = Path(os.path.expanduser("~")) / ".edge-opt"
 MARK = "edge-opt.json"
 _MOST_FILES_BYTES = 1_000_000_000
-_NEWEST = 8  # parcels that stay in any case: they may be those of the job that is about to start
 _SPARE_BYTES = 32 * 2**20  # a system without any room left does not work
 _CHUNK_BYTES = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refused(Exception):
@@ -27,13 +28,17 @@ class Refused(Exception):
 
 
 def begin() -> None:
-    """The folder, with its mark."""
+    """The folder, with its mark. Raises Refused where somebody else's stands in its place."""
     try:
         FOLDER.mkdir(mode=0o700, exist_ok=True)
-        if not (FOLDER / MARK).exists():
-            write(FOLDER / MARK, {"made by": "edge-opt"})
+        if (FOLDER / MARK).exists():
+            return
+        if any(FOLDER.iterdir()):
+            raise Refused("folder", f"'{FOLDER}' holds files and was not made by edge-opt")
+        FOLDER.chmod(0o700)
+        write(FOLDER / MARK, {"made by": "edge-opt"})
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise full(0) from error
         raise Refused("folder", f"'{FOLDER}' cannot be written: {error.strerror}") from error
 
@@ -46,7 +51,7 @@ def inside(name: str) -> Path:
 def within(folder: Path, name: str) -> Path:
     """The path of ``name`` in ``folder``. Raises Refused where it leads out of it."""
     if not name or name.startswith("/") or ".." in name.split("/"):
-        raise Refused("request", f"'{name}' is no name of a file that edge-opt keeps")
+        raise Refused("request", f"'{name}' is not the name of a file that edge-opt keeps")
     return folder / name
 
 
@@ -56,25 +61,28 @@ def part_of(place: Path) -> Path:
 
 
 def receive(stdin: BinaryIO, path: Path, size: int, sha256: str) -> None:
-    """The next ``size`` bytes as the file ``path``, whole or not at all."""
+    """The next ``size`` bytes as the file ``path``, whole or not at all, whoever else is writing it just now."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     digest, left = hashlib.sha256(), size
-    with part.open("wb") as file:
-        while left:
-            chunk = stdin.read(min(left, _CHUNK_BYTES))
-            if not chunk:
-                raise Refused("request", "the connection broke in the middle of a file")
-            digest.update(chunk)
-            file.write(chunk)
-            left -= len(chunk)
-    if digest.hexdigest() != sha256:
-        raise Refused("request", f"'{path.name}' arrived damaged")
-    os.replace(str(part), str(path))
+    try:
+        with part.open("wb") as file:
+            while left:
+                chunk = stdin.read(min(left, _CHUNK_BYTES))
+                if not chunk:
+                    raise Refused("request", "the connection broke in the middle of a file")
+                digest.update(chunk)
+                file.write(chunk)
+                left -= len(chunk)
+        if digest.hexdigest() != sha256:
+            raise Refused("request", f"'{path.name}' arrived damaged")
+        os.replace(str(part), str(path))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def same(path: Path, member: Any) -> bool:
-    """Whether the file is the member, as it was sent."""
+    """Whether the file is the member ``[name, bytes, sha256]``, as it was sent."""
     _, size, sha256 = member
     if not path.is_file() or path.stat().st_size != size:
         return False
@@ -85,15 +93,27 @@ def same(path: Path, member: Any) -> bool:
     return bool(digest.hexdigest() == sha256)
 
 
-def make_room(wanted: int) -> None:
-    """Let go of the least recently used files until ``wanted`` bytes fit. Raises Refused where they do not."""
-    files = sorted((FOLDER / "files").glob("[!.]*"), key=lambda one: one.stat().st_mtime)
+def used(place: Path) -> None:
+    """Let ``place`` be the one that was used last. Their times only order them: a board's clock may jump."""
+    others = [one.stat().st_mtime for one in place.parent.iterdir() if one.is_dir()]
+    last = max(others, default=0.0)
+    if place.stat().st_mtime < last or others.count(last) > 1:
+        os.utime(str(place), (last + 1, last + 1))
+
+
+def make_room(wanted: int, keep: Collection[str]) -> None:
+    """Let go of the least recently used files until ``wanted`` bytes fit; those named in ``keep`` stay.
+
+    Raises Refused where they do not fit even so.
+    """
+    files = sorted((one for one in (FOLDER / "files").glob("*") if one.is_dir()), key=lambda one: one.stat().st_mtime)
     taken = {one: size_of(one) for one in files}
-    for one in files[:-_NEWEST]:
+    for one in files:
         if sum(taken.values()) + wanted <= _MOST_FILES_BYTES and free_bytes() >= wanted + _SPARE_BYTES:
             break
-        shutil.rmtree(str(one), ignore_errors=True)
-        taken.pop(one)
+        if "files/" + one.name.lstrip(".") not in keep:
+            shutil.rmtree(str(one), ignore_errors=True)
+            taken.pop(one)
     if free_bytes() < wanted + _SPARE_BYTES:
         raise full(wanted)
 
@@ -104,7 +124,7 @@ def full(wanted: int) -> Refused:
     where = FOLDER.parent
     return Refused(
         "disk",
-        f"its disk is full: {free_bytes() / 1e6:.1f} MB are free in '{where}', and {needed / 1e6:.1f} MB are needed",
+        f"{free_bytes() / 1e6:.1f} MB are free in '{where}', and {needed / 1e6:.1f} MB are needed",
     )
 
 
@@ -137,13 +157,16 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, content: Any) -> None:
     """Write ``content`` as JSON, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(str(part), str(path))
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(str(part), str(path))
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def text(path: Path, most: int, first: bool) -> str:
-    """The first or the last bytes of a file as text."""
+    """The first or the last ``most`` bytes of a file as text; "" where there is none."""
     try:
         with path.open("rb") as file:
             if not first:

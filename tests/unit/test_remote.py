@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,11 @@ import pytest
 import edge_opt
 from edge_opt.devices.ssh import SshDevice, worker
 from edge_opt.errors import DeviceError, DeviceLost, InputError, MissingPackage, StepFailed, TimedOut
+from edge_opt.limits import Completed
 from edge_opt.remote import Address, Board, Member, Parcel, address_of, parcels
+from edge_opt.remote import board as boards
 from edge_opt.remote.connection import said_by_ssh
+from edge_opt.remote.said import answer_in
 from edge_opt.runtimes import shelf
 from tests.fixtures import fake_ssh, tiny
 
@@ -38,6 +45,12 @@ def ready(ssh: Path) -> Path:
     Board(address_of(ADDRESS)).use("packages-here", {"litert": "1"})
     (ssh / "home/.edge-opt/packages-here").symlink_to(Path(np.__file__).parent.parent)
     return ssh
+
+
+def ended(process: int) -> bool:
+    """Whether a process is gone, or waits only for somebody to note it."""
+    status = Path(f"/proc/{process}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def job(mode: str, *artifacts: Path, **more: Any) -> dict[str, Any]:
@@ -69,13 +82,13 @@ def test_an_address_is_read_as_ssh_reads_it(text: str, address: Address) -> None
     ],
 )
 def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(InputError, match="is no address of a device") as caught:
+    with pytest.raises(InputError, match="is not a device address") as caught:
         address_of(text)
     assert "ssh://pi@raspberrypi.local" in caught.value.hint
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
-    with pytest.raises(InputError, match="holds no password") as caught:
+    with pytest.raises(InputError, match="cannot hold a password") as caught:
         address_of("ssh://pi:secret@host")
     assert "secret" not in f"{caught.value} {caught.value.hint}"
 
@@ -86,8 +99,13 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
         ("@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n", "has changed", "ssh-keygen -R '[h]:7'", None),
         ("Host key verification failed.\n", "does not know the host key", "ssh -p 7 pi@h", None),
         ("pi@h: Permission denied (publickey).\n", "refuses the login", "ssh-copy-id -p 7 pi@h", None),
-        ("ssh: Could not resolve hostname h: Name or service not known", "no host 'h'", "check its name", DeviceLost),
-        ("ssh: connect to host h port 7: Connection refused", "no connection by SSH", "raspi-config", DeviceLost),
+        (
+            "ssh: Could not resolve hostname h: Name or service not known",
+            "no host 'h' on this network",
+            "IP address",
+            DeviceLost,
+        ),
+        ("ssh: connect to host h port 7: Connection refused", "refuses SSH connections", "raspi-config", DeviceLost),
         ("ssh: connect to host h port 7: No route to host", "broke", "switched on", DeviceLost),
         ("Connection to h closed by remote host.", "broke", "switched on", DeviceLost),
         ("", "broke", "switched on", DeviceLost),
@@ -156,19 +174,73 @@ def test_a_full_disk_is_said_before_anything_is_written(ssh: Path, tmp_path: Pat
     assert not list((ssh / "home/.edge-opt").glob("files/*"))
 
 
-def test_the_least_recently_used_files_leave_when_there_are_too_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_that_send_the_same_at_a_time_do_not_disturb_each_other(ssh: Path, tmp_path: Path) -> None:
+    sent = parcel(tmp_path, a=b"a" * 5_000_000, b=b"b" * 3_000_000)
+    senders = [Board(address_of(ADDRESS)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda one: one.send(sent), senders)) == {sent.name}
+    files = ssh / "home/.edge-opt/files"
+    assert [one.name for one in files.iterdir()] == [sent.name.removeprefix("files/")]  # and no half of it
+    assert all((files.parent / sent.name / one.name).read_bytes() == one.path.read_bytes() for one in sent.members)
+
+
+def test_what_was_damaged_on_the_board_is_sent_again_when_it_is_read(ssh: Path, tmp_path: Path) -> None:
+    sent = parcel(tmp_path, a=b"one", b=b"two")
+    name = Board(address_of(ADDRESS)).send(sent)
+    (ssh / "home/.edge-opt" / name / "a").write_bytes(b"xyz")
+    arrived: list[int] = []
+    Board(address_of(ADDRESS)).send(sent, lambda size, total: arrived.append(total), verify=True)
+    assert arrived == [3]
+    assert (ssh / "home/.edge-opt" / name / "a").read_bytes() == b"one"
+
+
+def test_a_folder_of_somebody_else_is_not_taken_over(ssh: Path, tmp_path: Path) -> None:
+    (ssh / "home/.edge-opt").mkdir()
+    (ssh / "home/.edge-opt/mine.txt").write_text("precious")
+    board = Board(address_of(ADDRESS))
+    with pytest.raises(DeviceError, match="was not made by edge-opt"):
+        board.send(parcel(tmp_path, a=b"x"))
+    with pytest.raises(DeviceError, match="was not made by edge-opt"):
+        board.clean()
+    assert [one.name for one in (ssh / "home/.edge-opt").iterdir()] == ["mine.txt"]
+
+
+def test_what_lies_in_the_home_of_the_board_is_not_imported(ssh: Path) -> None:
+    for name in ("json", "shutil", "platform", "numpy"):
+        (ssh / f"home/{name}.py").write_text("raise SystemExit(7)")
+    assert Board(address_of(ADDRESS)).describe()["bits"] == 64
+
+
+@pytest.fixture
+def shelved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a board, with twelve files of one byte that were used one after the other."""
     monkeypatch.setattr(shelf, "FOLDER", tmp_path)
-    monkeypatch.setattr(shelf, "_MOST_FILES_BYTES", 3)
-    names = [f"{index:02}" for index in range(12)]
-    for index, name in enumerate(names):
-        (tmp_path / "files" / name).mkdir(parents=True)
-        (tmp_path / "files" / name / "a").write_bytes(b"x")
-        os.utime(tmp_path / "files" / name, (index, index))
-    shelf.make_room(1)
-    left = sorted(one.name for one in (tmp_path / "files").iterdir())
-    assert left == names[4:]  # the last eight stay: they may be those of the job that is about to start
+    for index in range(12):
+        (tmp_path / f"files/{index:02}").mkdir(parents=True)
+        (tmp_path / f"files/{index:02}/a").write_bytes(b"x")
+        shelf.used(tmp_path / f"files/{index:02}")
+    return tmp_path / "files"
+
+
+def test_the_least_recently_used_files_leave_when_there_are_too_many(
+    shelved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "_MOST_FILES_BYTES", 4)
+    shelf.used(shelved / "01")
+    shelf.make_room(1, {"files/00"})
+    assert sorted(one.name for one in shelved.iterdir()) == ["00", "01", "11"]
+
+
+def test_a_clock_that_went_back_does_not_make_the_newest_file_the_oldest(
+    shelved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in shelved.iterdir():
+        os.utime(one, (one.stat().st_mtime + 10**6,) * 2)
+    (shelved / "new").mkdir()
+    shelf.used(shelved / "new")
+    monkeypatch.setattr(shelf, "_MOST_FILES_BYTES", 2)
+    shelf.make_room(1, ())
+    assert sorted(one.name for one in shelved.iterdir()) == ["11", "new"]
 
 
 # ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,6 +334,59 @@ def test_a_runtime_that_is_missing_there_is_said_of_the_board(ready: Path) -> No
     with pytest.raises(MissingPackage, match="on 'pi@board' running it needs the package") as caught:
         SshDevice(ADDRESS).run(job("describe", tiny.FILES["tflite"]))
     assert "device setup" in caught.value.hint
+
+
+def test_a_keeper_that_is_killed_does_not_let_a_second_worker_begin_beside_the_first(ready: Path) -> None:
+    device = SshDevice(ADDRESS)
+    device.run(job("environment"))
+    answers: list[Any] = []
+    work = job("time", tiny.FILES["tflite"], min_seconds=2, max_runs=10**9)
+    thread = threading.Thread(target=lambda: answers.append(device.run(work)))
+    thread.start()
+    who = {}
+    while "group" not in who:
+        (folder,) = [*(ready / "home/.edge-opt/jobs").glob("[!.]*")] or [Path("nowhere")]
+        who = shelf.read(folder / "who.json")
+    os.kill(who["keeper"], signal.SIGKILL)
+    thread.join()
+    assert answers
+    assert answers[0]["samples_ns"]  # of the second, which began when the first was done
+    assert ended(who["group"])
+
+
+def test_a_job_that_waits_for_its_turn_is_forgotten_at_once(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(address_of(ADDRESS))
+    name = board.send(worker())
+    request = {"job": job("environment"), "worker": name, "variables": {}, "timeout_s": 60, "alone": True}
+    with (ready / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source = ready / "runtimes"
+        source.mkdir()
+        for one in ("shelf", "keeper", "board"):
+            text = (boards._RUNTIMES / f"{one}.py").read_text()
+            (source / f"{one}.py").write_text(text.replace("/tmp/edge-opt.lock", f"{ready}/lock"))
+        monkeypatch.setattr(boards, "_RUNTIMES", source)
+        assert board._ask("run", id="a" * 32, wait_s=0.2, turn_s=60, **request)[0] == {"state": "running"}
+        (folder,) = (ready / "home/.edge-opt/jobs").glob("[!.]*")
+        keeper = shelf.read(folder / "who.json")["keeper"]
+        board.forget("a" * 32)
+        assert not folder.exists()
+        assert ended(keeper)
+        assert board._ask("run", id="b" * 32, wait_s=5, turn_s=0.2, **request)[0]["problem"] == "busy"
+
+
+def test_an_answer_that_a_logout_follows_is_read(ready: Path) -> None:
+    program = ready / "ssh"
+    program.write_text(program.read_text().replace("exec ", "") + 'status=$?\necho Good bye\nexit "$status"\n')
+    assert SshDevice(ADDRESS).run(job("environment"))["environment"]["cores"] > 0
+
+
+def test_a_python_that_is_too_old_says_so_itself() -> None:
+    loader = boards._LOADER.decode().replace("sys.version_info", "(3, 7, 0)")
+    ended = subprocess.run([sys.executable, "-c", loader], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    completed = Completed(returncode=1, stdout=ended.stdout, stderr="", peak_rss_bytes=0)
+    with pytest.raises(DeviceError, match=r"the Python of 'pi@h' is 3\.7, and edge-opt needs 3\.9"):
+        answer_in(completed, Address(host="h", user="pi"))
 
 
 def test_cleaning_removes_all_of_it_and_nothing_that_edge_opt_did_not_make(ready: Path) -> None:
