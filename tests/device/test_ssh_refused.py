@@ -54,7 +54,7 @@ def test_a_user_that_the_board_does_not_have_is_one_sentence(host_board: Board) 
 
 def test_a_board_that_is_off_is_one_sentence(host_board: Board) -> None:
     host_board.stop()
-    refused(edge_opt(host_board, *bench(host_board), QUIET), "takes no connection by SSH")
+    refused(edge_opt(host_board, *bench(host_board), QUIET), "refuses SSH connections")
 
 
 def test_a_host_that_is_not_there_is_one_sentence(host_board: Board) -> None:
