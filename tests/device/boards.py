@@ -36,8 +36,8 @@ _MOUNTS = """\
 hostname raspberrypi
 mkdir {room}
 mount -t tmpfs -o mode=755 tmpfs {room}
-mkdir {room}/upper {room}/work
-mount -t overlay -o lowerdir={lower},upperdir={room}/upper,workdir={room}/work overlay {root} || {{
+mkdir {room}/upper {room}/spare
+mount -t overlay -o lowerdir={lower},upperdir={room}/upper,workdir={room}/spare overlay {root} || {{
     mount -t tmpfs -o mode=755 tmpfs {root}
     cp -a {lower}/. {root}
 }}

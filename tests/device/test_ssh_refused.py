@@ -158,7 +158,7 @@ def test_a_start_file_that_ends_the_session_is_one_sentence(host_board: Board) -
 )
 def test_a_worker_that_answers_garbage_is_one_sentence(host_board: Board, says: str) -> None:
     assert said(edge_opt(host_board, *bench(host_board)))
-    for one in (host_board.home / ".edge-opt").glob("worker-*/worker.py"):
+    for one in (host_board.home / ".edge-opt").rglob("worker.py"):
         one.write_text(says)
     refused(edge_opt(host_board, *bench(host_board), QUIET), hint=False)
 
@@ -166,7 +166,7 @@ def test_a_worker_that_answers_garbage_is_one_sentence(host_board: Board, says: 
 @pytest.mark.xfail(strict=True, reason="the sentence is that of a worker of this machine, and gives no hint")
 def test_a_worker_that_is_damaged_on_the_board_is_said_to_be_there_and_how_to_get_another(host_board: Board) -> None:
     assert said(edge_opt(host_board, *bench(host_board)))
-    for one in (host_board.home / ".edge-opt").glob("worker-*/worker.py"):
+    for one in (host_board.home / ".edge-opt").rglob("worker.py"):
         one.write_text("print('garbage')")
     refused(edge_opt(host_board, *bench(host_board), QUIET), f"{host_board.user}@127.0.0.1", "edge-opt device")
 

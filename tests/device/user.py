@@ -119,6 +119,6 @@ def workers(board: Board) -> set[int]:
     """The workers that run on the board, all at the same moment."""
 
     def seen() -> set[int]:
-        return {one.pid for one in board.residents() if one.command.endswith("/worker.py")}
+        return {one.pid for one in board.residents() if one.command.endswith("worker.py")}
 
     return seen() & seen()  # a look takes a while: one may have ended before another of the same look began
