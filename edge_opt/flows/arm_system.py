@@ -1,37 +1,31 @@
-"""What an emulated ARM system is made of, fetched without any right: Debian's Python, QEMU, the runtimes' wheels.
+"""What an emulated ARM system is made of, downloaded without root privileges: Debian's Python, and QEMU.
 
 Nothing in it is ever installed: packages are unpacked, and none of their scripts is run.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
-from importlib.metadata import distributions
-from importlib.util import find_spec
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from edge_opt import registry
 from edge_opt.devices import emulator as emulated
 from edge_opt.errors import MissingPackage, RunError, StepFailed
+from edge_opt.flows.wheels import FULL, Machine, own_variables
 from edge_opt.limits import run_limited
 
-PYTHON = "3.11"  # that of Debian 12
 NO_ROOM = "free 1 GB, or set XDG_CACHE_HOME to a folder on another disk"
-RUNTIMES = {"arm64": ("litert", "onnxruntime", "openvino"), "armhf": ("tflite-runtime",)}
+_DEBIAN_12 = partial(Machine, glibc_minor=36, python="3.11")
+MACHINES = {"arm64": _DEBIAN_12(architecture="aarch64"), "armhf": _DEBIAN_12(architecture="armv7l")}
 
 _RELEASE, _QEMU_RELEASE = "bookworm", "trixie"
 # the release alone: its updates change while one looks, and a mirror may be half way through one of them
 _ALONE = """sed -i '/-security/d; /-updates/d' "$1"/etc/apt/sources.list"""
-_GLIBC = range(17, 37)  # the wheels that Debian 12 can load: those for glibc 2.17 to 2.36
 _DEBIAN = {"arm64": "python3,libstdc++6", "armhf": "python3,python3-numpy,libstdc++6"}  # numpy has no wheel for armhf
-_WHEELS = {"arm64": "aarch64", "armhf": "armv7l"}
-_OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # what belongs to this environment alone
 _STEP_S = 1800.0
 _LONGEST = 300
-_FULL = ("No space left on device", "enough free space")  # the words of the system, and of apt
+_FULL = (FULL, "enough free space")  # the words of the system, and of apt
 
 # Before version 10, QEMU shows programs the processor of this machine: runtimes that look for ARM's fields crash.
 # Only what every processor of the kind has, as one file stands for all of them.
@@ -67,41 +61,6 @@ def find_qemu(architecture: emulated.Architecture, folder: Path) -> Path:
     return Path("qemu")
 
 
-def install(arch: str, wanted: Mapping[str, str], folder: Path) -> None:
-    """The runtimes, from wheels for ``arch``, which pip of any machine unpacks."""
-    machine = _WHEELS[arch]
-    platforms = ["manylinux2014", *(f"manylinux_2_{glibc}" for glibc in _GLIBC)]
-    command = [
-        *_pip(),
-        *("install", "--quiet", "--disable-pip-version-check", "--target", str(folder / "packages")),
-        *("--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON),
-        *(word for one in platforms for word in ("--platform", f"{one}_{machine}")),
-        *(["--no-deps"] if arch == "armhf" else []),
-        *wanted.values(),
-    ]
-    _call(command, f"{', '.join(wanted.values())} for {machine}", "the package index that pip is set to")
-
-
-def _pip() -> list[str]:
-    """The command that starts pip: that of this environment, else the one that uv fetches. Raises MissingPackage."""
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    uv = [sys.executable, "-m", "uv"] if find_spec("uv") else [shutil.which("uv") or ""]
-    if not uv[0]:
-        raise MissingPackage("setting up the emulator needs 'pip', which is not installed", "python -m ensurepip")
-    return [*uv, "--quiet", "tool", "run", "pip"]
-
-
-def versions(arch: str, folder: Path) -> dict[str, str]:
-    """The runtimes in ``folder``, each with its version."""
-    reach = [str(folder / "packages")]
-    return {
-        name: one.version
-        for name in RUNTIMES[arch]
-        for one in distributions(name=registry.load("runtimes", name).INSTALL, path=reach)
-    }
-
-
 def _unpack(release: str, packages: str, folder: Path, *more: str) -> None:
     """Debian packages and what they depend on, unpacked in the new ``folder``. Raises MissingPackage, StepFailed."""
     if shutil.which("mmdebstrap") is None:
@@ -114,28 +73,26 @@ def _unpack(release: str, packages: str, folder: Path, *more: str) -> None:
     _call(
         ["mmdebstrap", *mode, *more, f"--setup-hook={_ALONE}", f"--include={packages}", release, str(folder)],
         f"{packages} of Debian {release}",
-        "that the package 'debian-archive-keyring' is installed",
     )
 
 
-def _call(command: Sequence[str], what: str, source: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in _OURS}
-    ended = run_limited(command, env=environment, timeout_s=_STEP_S)
+def _call(command: Sequence[str], what: str) -> None:
+    ended = run_limited(command, env=own_variables(), timeout_s=_STEP_S)
     if ended.returncode == 0:
         return
     if any(words in ended.stderr for words in _FULL):
         raise RunError("no room is left on the disk to set up the emulator", NO_ROOM)
     error = StepFailed(
-        f"the emulator could not be set up, {what} could not be fetched: {_said(ended.stderr)}",
-        f"check the network, and {source}, then give the command again",
+        f"the emulator could not be set up, {what} could not be downloaded: {_said(ended.stderr)}",
+        "check the network, and that the package 'debian-archive-keyring' is installed, then give the command again",
     )
     error.add_note(ended.stderr)
     raise error
 
 
 def _said(stderr: str) -> str:
-    """The first line of an installer that says that it is an error, else its last one."""
+    """The first line that says that it is an error, else the last one."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["it gives no reason"]
-    errors = [line for line in lines if line.startswith(("E: ", "ERROR: "))]
-    words = errors[0].partition(": ")[2] if errors else lines[-1]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    words = errors[0] if errors else lines[-1]
     return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"

@@ -68,7 +68,7 @@ def setup(address: str, runtimes: Sequence[str], watch: Watch) -> Checked:
         folder = Path(name) / "packages"
         what = f"fetch {', '.join(chosen)} for {machine.architecture}"
         watch(Step(stage="set up", what=what, done=1, total=2, unit="steps"))
-        left_out = wheels.unpack(chosen, machine, folder)
+        left_out = wheels.install_fitting(chosen, machine, folder)
         held = wheels.versions(chosen, folder)
         members = tuple(Member.of(name, path) for name, path in wheels.files_in(folder).items())
 

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from edge_opt import registry
 from edge_opt.devices import emulator as emulated
 from edge_opt.devices.emulator import EmulatorDevice, Record
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
-from edge_opt.flows import arm_system
+from edge_opt.flows import arm_system, wheels
 from edge_opt.flows.availability import Answered, answers
 from edge_opt.inputs import parity
 from edge_opt.store import dump, room, write_whole
@@ -79,8 +78,9 @@ def setup(arch: str, watch: Watch, qemu: Path | None = None, cpu: str = "") -> C
             _tell(watch, "QEMU", 1)
             program = named or arm_system.find_qemu(architecture, partial)
             _tell(watch, ", ".join(wanted), 2)
-            arm_system.install(arch, wanted, partial)
-            _write(partial, Record(qemu=str(program), packages=arm_system.versions(arch, partial), checked={}))
+            wheels.install(tuple(wanted), arm_system.MACHINES[arch], partial / "packages", arm_system.NO_ROOM)
+            packages = wheels.versions(tuple(wanted), partial / "packages")
+            _write(partial, Record(qemu=str(program), packages=packages, checked={}))
             found = _checked(partial, arch, cpu, None, watch)
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
@@ -144,16 +144,8 @@ def _wanted(arch: str) -> dict[str, str]:
 
     Raises MissingPackage where this environment has none of them.
     """
-    found = {}
-    for name in arm_system.RUNTIMES[arch]:
-        module = registry.load("runtimes", name)
-        if hasattr(module, "REQUIREMENTS"):  # it has an environment of its own, or none here
-            found[name] = module.REQUIREMENTS[0]
-            continue
-        try:
-            found[name] = f"{module.INSTALL}=={version(module.INSTALL)}"
-        except PackageNotFoundError:
-            continue
+    asked = {name: wheels.requirement(name) for name in arm_system.MACHINES[arch].runtimes}
+    found = {name: one for name, one in asked.items() if one != registry.load("runtimes", name).INSTALL}
     if not found:
         raise MissingPackage(
             "the emulator runs the runtimes of this environment, which has none", "pip install 'edge-opt[litert]'"
@@ -168,7 +160,7 @@ def _working(
     try:
         record = emulated.record_of(folder, arch)
         there = {name: record.packages.get(name, "") for name in wanted}
-        same = all("==" not in wanted[name] or wanted[name].endswith(f"=={there[name]}") for name in wanted)
+        same = all("==" not in wanted[name] or wanted[name].replace("==", " ") == there[name] for name in wanted)
         program = folder / record.qemu
         usual = named is None and (
             not Path(record.qemu).is_absolute() or emulated.trusted(emulated.version_of(program))

@@ -18,6 +18,7 @@ import edge_opt.runtimes
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, RunError, StepFailed
 from edge_opt.flows.availability import prove
+from edge_opt.flows.wheels import own_variables
 from edge_opt.limits import run_limited
 from edge_opt.stages import plan
 from edge_opt.store import room
@@ -25,7 +26,6 @@ from edge_opt.types import Step, Watch
 
 _WORKER = Path(edge_opt.runtimes.__path__[0]) / "worker.py"
 _STEP_S = 900.0  # making an environment may fetch a Python
-_NOT_OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # what belongs to this environment alone
 _LONGEST = 300
 
 
@@ -201,8 +201,7 @@ def _python(name: str, version: str) -> str:
 
 
 def _call(command: Sequence[str], name: str, what: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in _NOT_OURS}
-    ended = run_limited(command, env=environment, timeout_s=_STEP_S)
+    ended = run_limited(command, env=own_variables(), timeout_s=_STEP_S)
     if ended.returncode:
         error = StepFailed(
             f"the runtime '{name}' could not be set up, {what} could not be installed: {_said(ended.stderr)}",

@@ -1,26 +1,28 @@
-"""Wheels of the runtimes for a machine that is not this one, fetched here and unpacked into a folder."""
+"""Wheels of the runtimes for a machine that is not this one, downloaded here and unpacked into a folder."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from edge_opt import registry
-from edge_opt.errors import InputError, MissingPackage, StepFailed
+from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed
 from edge_opt.limits import run_limited
 
 _LIMIT_S = 1800.0
 _OLDEST_GLIBC = 17  # 2.17: the oldest that a tag names
-_LINES = 2
 # what a wheel is called for, by what a machine calls itself
 _ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _ARM_32 = "armv7l"
-NUMPY = "numpy"
+_OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+FULL = "No space left on device"  # the words of the system
+NO_ROOM = "free 1 GB, or set TMPDIR to a folder on another disk"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,41 +72,107 @@ def machine_of(name: str, bits: int, libc: Sequence[str], python: str) -> Machin
 
 
 def requirement(runtime: str) -> str:
-    """The runtime's package, in the version that is installed here, so that both sides run the same."""
-    package = str(getattr(registry.load("runtimes", runtime), "INSTALL", runtime))
+    """What pip is asked for: the version that is installed here, so that both sides run the same.
+
+    The runtime that has an environment of its own says itself which versions it can be; only the package's name stands
+    for one that is not installed here.
+    """
+    module = registry.load("runtimes", runtime)
+    if hasattr(module, "REQUIREMENTS"):
+        return str(module.REQUIREMENTS[0])  # what follows is numpy, which on such a machine is the distribution's
+    package = str(module.INSTALL)
     try:
         return f"{package}=={version(package)}"
     except PackageNotFoundError:
         return package
 
 
-def unpack(runtimes: Sequence[str], machine: Machine, folder: Path) -> dict[str, str]:
-    """Why runtimes were left out, by their names; the wheels of the others are then unpacked in ``folder``.
+def install(runtimes: Sequence[str], machine: Machine, folder: Path, no_room: str = NO_ROOM) -> None:
+    """The wheels of ``runtimes`` for ``machine``, unpacked in ``folder``, which was emptied before.
 
-    Raises MissingPackage where there is no pip here, and StepFailed where not one could be had.
+    Raises MissingPackage where there is no pip here, RunError with the hint ``no_room`` where the disk is full, and
+    StepFailed where one of them could not be downloaded.
     """
-    if find_spec("pip") is None:
-        raise MissingPackage(
-            "fetching wheels for another machine needs 'pip', which is not installed", "uv pip install pip"
-        )
-    said = _installed(runtimes, machine, folder)
-    if not said:
+    if why := _refusal(runtimes, machine, folder, no_room):
+        raise _unavailable(runtimes, machine, why)
+
+
+def install_fitting(runtimes: Sequence[str], machine: Machine, folder: Path, no_room: str = NO_ROOM) -> dict[str, str]:
+    """The same of those that have wheels for ``machine``; why the others were skipped, by their names.
+
+    Raises what :func:`install` raises, StepFailed only where not one could be downloaded.
+    """
+    why = _refusal(runtimes, machine, folder, no_room)
+    if not why:
         return {}
+    if len(runtimes) == 1:
+        raise _unavailable(runtimes, machine, why)
     # one of them has no wheel that fits: which one, is found by asking for each alone
-    alone = {one: _installed((one,), machine, folder) for one in runtimes} if len(runtimes) > 1 else {runtimes[0]: said}
-    left_out = {name: why for name, why in alone.items() if why}
-    fitting = [name for name in runtimes if name not in left_out]
-    said = _installed(fitting, machine, folder) if fitting else said
-    if said:
-        raise StepFailed(
-            f"{', '.join(runtimes)} could not be had for Python {machine.python} on {machine.architecture}: {said}",
-            _hint(machine),
+    alone = {one: _refusal((one,), machine, folder, no_room) for one in runtimes}
+    skipped = {name: why for name, why in alone.items() if why}
+    fitting = [name for name in runtimes if name not in skipped]
+    if not fitting:
+        raise _unavailable(runtimes, machine, why)
+    install(fitting, machine, folder, no_room)
+    return skipped
+
+
+def versions(runtimes: Sequence[str], folder: Path) -> dict[str, str]:
+    """The packages of ``runtimes`` as they lie in ``folder``: ``{"litert": "ai-edge-litert 2.3.0"}``."""
+    found = {}
+    for runtime in runtimes:
+        package = str(registry.load("runtimes", runtime).INSTALL)
+        for one in distributions(name=package, path=[str(folder)]):
+            found[runtime] = f"{package} {one.version}"
+    return found
+
+
+def own_variables() -> dict[str, str]:
+    """The variables of this process without those that belong to its Python alone."""
+    return {key: value for key, value in os.environ.items() if key not in _OURS}
+
+
+def _refusal(runtimes: Sequence[str], machine: Machine, folder: Path, no_room: str) -> str:
+    """What pip said against it; "" where the wheels are now in ``folder``, which was emptied before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    command = (
+        *(*_pip(), "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+        *("--target", str(folder), "--only-binary=:all:", "--implementation", "cp"),
+        *("--python-version", machine.python, *_platforms(machine)),
+        *(["--no-deps"] if machine.is_32_bit else []),  # numpy is the distribution's
+        *map(requirement, runtimes),
+    )
+    ended = run_limited(command, env=own_variables(), timeout_s=_LIMIT_S)
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    if not ended.returncode:
+        return ""
+    if FULL in ended.stderr:
+        raise RunError(f"no room is left on the disk for the wheels of {', '.join(runtimes)}", no_room)
+    errors = [line.partition("ERROR:")[2].strip() for line in ended.stderr.splitlines() if "ERROR:" in line]
+    return errors[-1] if errors else "pip gives no reason"
+
+
+def _pip() -> list[str]:
+    """The command that starts pip: that of this environment, else the one that uv fetches. Raises MissingPackage."""
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    uv = [sys.executable, "-m", "uv"] if find_spec("uv") else [shutil.which("uv") or ""]
+    if not uv[0]:
+        raise MissingPackage(
+            "downloading wheels for another machine needs 'pip', which is not installed", "python -m ensurepip"
         )
-    return left_out
+    return [*uv, "--quiet", "tool", "run", "pip"]
+
+
+def _unavailable(runtimes: Sequence[str], machine: Machine, why: str) -> StepFailed:
+    return StepFailed(
+        f"{', '.join(runtimes)} could not be downloaded for Python {machine.python} on {machine.architecture}: {why}",
+        _hint(machine),
+    )
 
 
 def _hint(machine: Machine) -> str:
-    """What to do where no wheel could be had: often it is the system's Python that none fits."""
+    """What to do where no wheel could be downloaded: often it is the system's Python that none fits."""
     minor = int(machine.python.partition(".")[2])
     if machine.is_32_bit and minor > 11:
         return "tflite-runtime has no wheel after Python 3.11: take the 64-bit system, or Raspberry Pi OS Bookworm"
@@ -113,36 +181,8 @@ def _hint(machine: Machine) -> str:
     return "check the network, and the package index that pip is set to on this machine"
 
 
-def versions(runtimes: Sequence[str], folder: Path) -> dict[str, str]:
-    """The packages of ``runtimes`` as they lie in ``folder``: ``{"litert": "ai-edge-litert 2.3.0"}``."""
-    found = {}
-    for runtime in runtimes:
-        package = str(getattr(registry.load("runtimes", runtime), "INSTALL", runtime))
-        for one in folder.glob(f"{package.replace('-', '_')}-*.dist-info"):
-            found[runtime] = f"{package} {one.name.removesuffix('.dist-info').rpartition('-')[2]}"
-    return found
-
-
-def _installed(runtimes: Sequence[str], machine: Machine, folder: Path) -> str:
-    """What pip said against it; "" where the wheels are now in ``folder``, which was emptied before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    command = (
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-        *("--target", str(folder), "--only-binary=:all:", "--implementation", "cp"),
-        *("--python-version", machine.python, *_platforms(machine)),
-        *(["--no-deps"] if machine.is_32_bit else []),  # numpy is the distribution's
-        *map(requirement, runtimes),
-    )
-    ended = run_limited(command, timeout_s=_LIMIT_S)
-    shutil.rmtree(folder / "bin", ignore_errors=True)
-    if not ended.returncode:
-        return ""
-    errors = [line.partition("ERROR:")[2].strip() for line in ended.stderr.splitlines() if "ERROR:" in line]
-    return errors[-1] if errors else "pip gives no reason"
-
-
 def _platforms(machine: Machine) -> list[str]:
-    """The tags that fit, the newest first: pip does not know that one includes another."""
+    """The tags that fit: pip does not know that one includes another, and prefers the first, so the newest leads."""
     arch = machine.architecture
     tags = [f"manylinux_2_{minor}_{arch}" for minor in range(machine.glibc_minor, _OLDEST_GLIBC - 1, -1)]
     return [word for tag in (*tags, f"manylinux2014_{arch}") for word in ("--platform", tag)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_opt import registry
+from edge_opt import limits, registry
 from edge_opt.cli.main import cli
-from edge_opt.errors import InputError, UnknownName
-from edge_opt.flows import answering, boards, wheels
+from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
+from edge_opt.flows import answering, arm_system, boards, wheels
 from edge_opt.flows.asked import device, each_target, target_of
 from edge_opt.inputs import targets
 from edge_opt.types import Environment, Target
@@ -194,6 +196,100 @@ def test_pip_is_asked_for_every_glibc_that_the_machine_has_and_none_beyond() -> 
     assert tags[0] == "manylinux_2_31_aarch64"
     assert tags[-1] == "manylinux2014_aarch64"
     assert not [tag for tag in tags if "2_35" in tag]
+
+
+@dataclass
+class Pip:
+    """What stands in for pip: fails where it is asked for ``without``, in those words; ``asked`` keeps each call."""
+
+    without: str = "nothing"
+    stderr: str = "ERROR: Could not find a version\nERROR: No matching distribution"
+    asked: list[Sequence[str]] = field(default_factory=list)
+    environments: list[Mapping[str, str]] = field(default_factory=list)
+
+    def __call__(self, command: Sequence[str], *, env: Mapping[str, str], timeout_s: float) -> limits.Completed:
+        self.asked.append(command)
+        self.environments.append(env)
+        failed = any(word.startswith(self.without) for word in command)
+        return limits.Completed(
+            returncode=int(failed), stdout=b"", stderr=self.stderr if failed else "", peak_rss_bytes=0
+        )
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
+    one = Pip()
+    monkeypatch.setattr(wheels, "run_limited", one)
+    return one
+
+
+PI_64 = wheels.Machine(architecture="aarch64", glibc_minor=36, python="3.11")
+PI_32 = wheels.Machine(architecture="armv7l", glibc_minor=36, python="3.11")
+
+
+def test_the_emulated_systems_are_machines_like_boards_and_ask_pip_for_the_newest_wheels_first() -> None:
+    assert arm_system.MACHINES == {"arm64": PI_64, "armhf": PI_32}
+    tags = wheels._platforms(PI_64)[1::2]
+    assert tags == [*(f"manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)), "manylinux2014_aarch64"]
+
+
+def test_a_32_bit_board_gets_the_versions_that_its_runtime_can_be_and_no_numpy(pip: Pip, tmp_path: Path) -> None:
+    wheels.install(("tflite-runtime",), PI_32, tmp_path / "packages")
+    (command,) = pip.asked
+    assert command[-2:] == ("--no-deps", "tflite-runtime>=2.14,<3")
+
+
+def test_a_64_bit_board_gets_the_versions_that_are_installed_here(pip: Pip, tmp_path: Path) -> None:
+    wheels.install(("litert",), PI_64, tmp_path / "packages")
+    assert pip.asked[0][-1] == f"ai-edge-litert=={version('ai-edge-litert')}"
+    assert "--no-deps" not in pip.asked[0]
+
+
+def test_pip_sees_nothing_that_belongs_to_this_python_alone(
+    pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+        monkeypatch.setenv(name, "ours")
+    monkeypatch.setenv("PIP_INDEX_URL", "theirs")
+    wheels.install(("litert",), PI_64, tmp_path / "packages")
+    assert pip.environments[0]["PIP_INDEX_URL"] == "theirs"
+    assert not {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"} & set(pip.environments[0])
+
+
+def test_where_this_environment_has_no_pip_uv_brings_it_and_without_both_it_is_missing(
+    pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "find_spec", lambda name: None)
+    monkeypatch.setattr(wheels.shutil, "which", {"uv": "/usr/bin/uv"}.get)
+    wheels.install(("litert",), PI_64, tmp_path / "packages")
+    assert pip.asked[0][:6] == ("/usr/bin/uv", "--quiet", "tool", "run", "pip", "install")
+    monkeypatch.setattr(wheels.shutil, "which", {}.get)
+    with pytest.raises(MissingPackage, match="needs 'pip'"):
+        wheels.install(("litert",), PI_64, tmp_path / "packages")
+
+
+def test_a_runtime_without_a_wheel_is_skipped_and_the_others_are_there(pip: Pip, tmp_path: Path) -> None:
+    pip.without = "openvino"
+    skipped = wheels.install_fitting(("litert", "openvino"), PI_64, tmp_path / "packages")
+    assert skipped == {"openvino": "No matching distribution"}
+    assert [word.split("==")[0] for word in pip.asked[-1] if "==" in word] == ["ai-edge-litert"]
+    with pytest.raises(StepFailed, match=r"^openvino could not be downloaded for Python 3\.11 on aarch64: No matching"):
+        wheels.install_fitting(("openvino",), PI_64, tmp_path / "packages")
+
+
+def test_a_full_disk_of_this_machine_is_not_taken_for_a_missing_wheel(pip: Pip, tmp_path: Path) -> None:
+    pip.without, pip.stderr = "openvino", "ERROR: Could not install: [Errno 28] No space left on device"
+    with pytest.raises(RunError, match="no room is left on the disk") as caught:
+        wheels.install_fitting(("litert", "openvino"), PI_64, tmp_path / "packages")
+    assert "TMPDIR" in caught.value.hint
+    assert len(pip.asked) == 1
+
+
+def test_the_versions_in_a_folder_are_those_of_its_packages(tmp_path: Path) -> None:
+    folder = tmp_path / "tflite_runtime-2.14.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: tflite-runtime\nVersion: 2.14.0\n")
+    assert wheels.versions(("tflite-runtime", "litert"), tmp_path) == {"tflite-runtime": "tflite-runtime 2.14.0"}
 
 
 @pytest.mark.parametrize(

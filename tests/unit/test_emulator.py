@@ -18,7 +18,7 @@ from edge_opt.cli.main import cli
 from edge_opt.devices import emulator as emulated
 from edge_opt.devices.emulator import EmulatorDevice, Record
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
-from edge_opt.flows import arm_system, emulator
+from edge_opt.flows import arm_system, emulator, wheels
 from edge_opt.flows.asked import silent
 from edge_opt.flows.availability import answers
 from edge_opt.inputs import parity
@@ -333,15 +333,15 @@ def steps(cache: Path, qemu: Qemu, monkeypatch: pytest.MonkeyPatch) -> list[str]
         qemu().rename(folder / "qemu")
         return Path("qemu")
 
-    def install(arch: str, wanted: dict[str, str], folder: Path) -> None:
+    def install(*given: Any) -> None:
         done.append("packages")
 
     monkeypatch.setattr(arm_system, "unpack_root", unpack_root)
     monkeypatch.setattr(arm_system, "find_qemu", find_qemu)
-    monkeypatch.setattr(arm_system, "install", install)
-    here = {name: one.split("==")[1] for name, one in emulator._wanted("arm64").items()}
-    monkeypatch.setattr(arm_system, "versions", lambda arch, folder: {"litert": here["litert"]})
-    monkeypatch.setattr(emulator, "_wanted", lambda arch: {"litert": f"ai-edge-litert=={here['litert']}"})
+    monkeypatch.setattr(wheels, "install", install)
+    litert = emulator._wanted("arm64")["litert"]
+    monkeypatch.setattr(wheels, "versions", lambda runtimes, folder: {"litert": litert.replace("==", " ")})
+    monkeypatch.setattr(emulator, "_wanted", lambda arch: {"litert": litert})
     return done
 
 
@@ -383,7 +383,7 @@ def test_what_is_interrupted_leaves_nothing(
     def fail(*given: Any) -> None:
         raise error
 
-    monkeypatch.setattr(arm_system, "install", fail)
+    monkeypatch.setattr(wheels, "install", fail)
     with pytest.raises((KeyboardInterrupt, EdgeOptError)) as caught:
         emulator.setup("arm64", silent)
     assert left(cache) == []
@@ -428,9 +428,8 @@ def test_without_mmdebstrap_it_says_what_to_install(
         (
             "I: going\nE: Failed to fetch x\nE: mmdebstrap failed to run",
             StepFailed,
-            "could not be fetched: Failed to fetch x",
+            "could not be downloaded: Failed to fetch x",
         ),
-        ("WARNING: no\nERROR: No matching distribution\n", StepFailed, "fetched: No matching distribution"),
         ("tar: write error: No space left on device", RunError, "no room is left on the disk"),
         ("", StepFailed, "it gives no reason"),
     ],
@@ -445,6 +444,19 @@ def test_a_program_that_fails_is_one_sentence_and_nothing_is_left(
         emulator.setup("arm64", silent)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+    assert left(cache) == []
+
+
+def test_wheels_that_find_no_room_are_one_sentence_and_nothing_is_left(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("unpack_root", "find_qemu"):
+        monkeypatch.setattr(arm_system, name, lambda *given: Path("qemu"))
+    ended = limits.Completed(returncode=1, stdout=b"", stderr="[Errno 28] No space left on device", peak_rss_bytes=0)
+    monkeypatch.setattr(wheels, "run_limited", lambda *given, **more: ended)
+    with pytest.raises(RunError, match="no room is left on the disk for the wheels of litert") as caught:
+        emulator.setup("arm64", silent)
+    assert "XDG_CACHE_HOME" in caught.value.hint
     assert left(cache) == []
 
 
