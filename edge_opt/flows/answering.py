@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_opt import registry
 from edge_opt.flows.workbench import Workbench
 from edge_opt.stages import plan
-from edge_opt.stages.evaluate import evaluate
+from edge_opt.stages.evaluate import evaluate_by
 from edge_opt.stages.optimize import file_name
 from edge_opt.store import array
 from edge_opt.types import Entry, Finding, Parity, Trial
@@ -41,10 +41,12 @@ def parity_of(bench: Workbench, id: str) -> Parity | None:
 
 
 def findings(trials: Sequence[Trial]) -> tuple[Finding, ...]:
-    """Whether the device answers as this machine does, and which artifacts it answers otherwise."""
+    """Whether the device answers as this machine does, for which artifacts not, and by which other versions."""
     compared = [(trial.id, trial.parity) for trial in trials if trial.parity]
     apart = tuple(_apart(id, one) for id, one in compared if not one.agrees)
-    return (*_alike([one for _, one in compared if one.agrees]), *apart)
+    pairs = {(trial.runtime, trial.parity.version_there, trial.parity.version_here) for trial in trials if trial.parity}
+    drifted = tuple(_drifted(*pair) for pair in sorted(pairs) if all(pair) and pair[1] != pair[2])
+    return (*_alike([one for _, one in compared if one.agrees]), *apart, *drifted)
 
 
 def _alike(compared: Sequence[Parity]) -> tuple[Finding, ...]:
@@ -70,10 +72,20 @@ def _apart(id: str, parity: Parity) -> Finding:
     return Finding(
         code="EO430",
         level="warning",
-        message=f"'{id}' answers otherwise on the device: {parity.samples - parity.identical} of {parity.samples} "
-        f"samples differ, by up to {parity.largest:.2g}; its accuracy was counted on the device",
+        message=f"'{id}' gives different answers on the device: {parity.samples - parity.identical} of "
+        f"{parity.samples} samples differ, by up to {parity.largest:.2g}; its accuracy was counted on the device",
         hint="integer kernels that differ from one processor to the other do this; where the device is emulated, "
         "'edge-opt emulator check' shows whether it can be believed",
+    )
+
+
+def _drifted(runtime: str, there: str, here: str) -> Finding:
+    return Finding(
+        code="EO432",
+        level="warning",
+        message=f"the runtime '{runtime}' is {there} on the device and {here} on this machine",
+        hint="give 'edge-opt device setup' again, or 'edge-opt emulator setup' where the device is emulated: "
+        "either takes the versions of this machine",
     )
 
 
@@ -98,17 +110,18 @@ def _compared(bench: Workbench, id: str, entry: Entry) -> Parity:
     answers = bench.run.scratch(f"parity-outputs-{name}.npy")
     selection = array(bench.given.selection, mapped=True)
 
-    def answered(device: registry.Device, inputs: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-        np.save(path, inputs)
-        return evaluate(entry, path, answers, device)
+    def answered(device: registry.Device, inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], str]:
+        np.save(few, inputs)
+        return evaluate_by(entry, few, answers, device)
 
     begun = time.monotonic()
-    there = answered(bench.device, selection[:_FIRST], few)
+    there, version_there = answered(bench.device, selection[:_FIRST])
     taken_s = (time.monotonic() - begun) / len(there)
     last = min(SAMPLES, len(selection), len(there) + int(_SECONDS / taken_s))
     if last > len(there):
-        there = np.concatenate([there, answered(bench.device, selection[len(there) : last], few)])
-    return compare(answered(host, selection[: len(there)], few), there)
+        there = np.concatenate([there, answered(bench.device, selection[len(there) : last])[0]])
+    here, version_here = answered(host, selection[: len(there)])
+    return replace(compare(here, there), version_here=version_here, version_there=version_there)
 
 
 def _key(id: str) -> str:

@@ -19,6 +19,11 @@ def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device)
 
     ``outputs`` is the ``.npy`` the worker writes. Raises StepFailed where the runtime fails or answers NaN.
     """
+    return evaluate_by(entry, inputs, outputs, device)[0]
+
+
+def evaluate_by(entry: Entry, inputs: Path, outputs: Path, device: registry.Device) -> tuple[NDArray[np.float32], str]:
+    """The same, and the package and version of the runtime that answered."""
     answer = device.run(
         {
             "protocol": 1,
@@ -29,8 +34,7 @@ def evaluate(entry: Entry, inputs: Path, outputs: Path, device: registry.Device)
             "outputs": str(outputs.resolve()),
         }
     )
-    found: NDArray[np.float32] = array(Path(answer["outputs"]))
-    return found
+    return array(Path(answer["outputs"])), str(answer.get("runtime_version", ""))
 
 
 @dataclass(eq=False)

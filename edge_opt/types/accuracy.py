@@ -38,6 +38,8 @@ class Parity:
     identical: int  # of the samples: every number of the output is the same, bit by bit
     largest: float  # the largest difference of two numbers
     agrees: bool  # near enough that the accuracy counted here is that of the device
+    version_here: str = ""  # the runtime's package and version on this machine
+    version_there: str = ""  # and on the device
 
 
 @dataclass(frozen=True, kw_only=True)

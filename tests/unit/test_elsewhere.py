@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +18,12 @@ from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
 from edge_opt.flows import answering, arm_system, boards, wheels
 from edge_opt.flows.asked import device, each_target, target_of
+from edge_opt.flows.given import temporary
 from edge_opt.inputs import targets
-from edge_opt.types import Environment, Target
+from edge_opt.types import Entry, Environment, Target
+from tests.fakes import FakeArtifact, FakeDevice
 from tests.fixtures import tiny
+from tests.samples import a_trial
 
 PI = Environment(
     cpu="4x Cortex-A72",
@@ -146,6 +151,29 @@ def test_a_step_of_an_integer_output_does_not_agree_and_large_logits_are_measure
 def test_outputs_that_are_no_numbers_do_not_agree() -> None:
     here = np.array([[0.1, 0.9]], np.float32)
     assert not answering.compare(here, np.array([[np.nan, 0.9]], np.float32)).agrees
+
+
+class Other(FakeDevice):
+    """A device with another version of the runtime."""
+
+    def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        return {**super().run(job), "runtime_version": "litert 0.9"}
+
+
+@pytest.mark.parametrize(("there", "codes"), [(Other(), ["EO431", "EO432"]), (FakeDevice(), ["EO431"])])
+def test_two_versions_of_a_runtime_are_told_where_both_answered(
+    tmp_path: Path, there: FakeDevice, codes: list[str]
+) -> None:
+    np.save(tmp_path / "selection.npy", np.random.default_rng(0).random((30, 8, 8, 1), np.float32))
+    entry = Entry(path=FakeArtifact().write(tmp_path / "model.tflite"), runtime="litert")
+    with temporary() as run:
+        given = SimpleNamespace(selection=tmp_path / "selection.npy")
+        bench: Any = SimpleNamespace(run=run, host=FakeDevice(), device=there, given=given)
+        assert answering.answering(bench, "one", entry) is bench.host
+        found = answering.findings([replace(a_trial(), runtime="litert", parity=answering.parity_of(bench, "one"))])
+    assert [one.code for one in found] == codes
+    if len(found) == 2:
+        assert found[1].message == "the runtime 'litert' is litert 0.9 on the device and litert 1.0 on this machine"
 
 
 # ── which wheels fit ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -75,6 +75,7 @@ EO422 Couches impossibles à chronométrer une à une
 EO423 Entraînement sur une partie des échantillons
 EO430 Réponses différentes sur l'appareil
 EO431 Réponses identiques sur l'appareil
+EO432 Autre version du moteur sur l'appareil
 EO501 Moteur d'exécution non installé
 EO502 Cache des artefacts inutilisable
 EO503 Artefact conservé endommagé
