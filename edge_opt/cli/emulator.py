@@ -28,7 +28,7 @@ _CPU = click.option("--cpu", default="", metavar="NAME", help="The processor to 
 def emulator() -> None:
     """Set up, check or remove an emulated ARM system, on which models are evaluated without a board.
 
-    Its answers are those of ARM's kernels. It takes no times: an emulated processor has no latency.
+    Its answers are those of ARM's kernels. It measures no latency: an emulated processor has no latency.
     """
 
 
@@ -40,8 +40,8 @@ def emulator() -> None:
 def setup(arch: str, qemu: Path | None, cpu: str, quiet: bool, verbose: bool, debug: bool) -> None:
     """Fetch an emulated ARM system, and check that it computes what this machine does.
 
-    Needs no right: it is a folder in your cache folder, 0.4 GB for arm64. It is there whole or not at all; one that
-    works is left as it is. Then: edge-opt evaluate MODEL DATA -t arm64-emulated.
+    It needs no root privileges: it is a folder in your cache folder, 0.4 GB for arm64. It is there whole or not at
+    all; one that works is left as it is. Then: edge-opt evaluate ARTIFACT -d DATA -t arm64-emulated.
     """
     with Progress(quiet=quiet, verbose=verbose) as watch:
         found = flow.setup(arch, watch, qemu, cpu)

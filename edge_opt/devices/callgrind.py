@@ -32,7 +32,7 @@ _OTHERWISE = "leave the instructions out, and decide by the latency"
 
 
 class CallgrindDevice:
-    """Runs worker jobs under callgrind, each held to ``timeout_s`` and ``memory_bytes``; it takes no times.
+    """Runs worker jobs under callgrind, each held to ``timeout_s`` and ``memory_bytes``; it measures no latency.
 
     In the answer to the mode ``count`` each artifact has ``instructions``, one count for each inference. The
     ``environment`` of every answer lists the instruction sets that valgrind shows, not those of the real processor.

@@ -113,7 +113,7 @@ def version_of(qemu: Path) -> str:
         raise DeviceError(f"'{qemu}' cannot be run: {error.strerror}", "give QEMU's user emulator") from error
     found = re.search(r"^qemu-\S+ version (\d+(?:\.\d+)*)", said)
     if found is None:
-        raise DeviceError(f"'{qemu}' is no QEMU", "give QEMU's user emulator, as /usr/bin/qemu-aarch64")
+        raise DeviceError(f"'{qemu}' is not QEMU", "give QEMU's user emulator, as /usr/bin/qemu-aarch64")
     return found[1]
 
 
@@ -165,7 +165,8 @@ class EmulatorDevice:
         version = version_of(qemu)
         if self._qemu is None and not trusted(version) and record.checked.get(self.cpu) != version:
             raise DeviceError(
-                f"'{qemu}' is QEMU {version}, which computes wrong on some processors, and '{self.cpu}' is not checked",
+                f"'{qemu}' is QEMU {version}, which computes incorrectly on some processors, and '{self.cpu}' "
+                "is not checked",
                 f"edge-opt emulator check --arch {arch} --cpu {self.cpu}, or set up QEMU {TRUSTED} or newer: "
                 f"{setup_command(arch)}",
             )
@@ -213,7 +214,7 @@ def _parsed(address: str) -> tuple[Architecture, str]:
     found = re.fullmatch(r"emulator://([^/]+)(?:/([^/]+))?", address)
     if found is None:
         raise InputError(
-            f"the address '{address}' is no emulated processor",
+            f"the address '{address}' is not an emulated processor",
             f"it looks like {EmulatorDevice.ADDRESS}, or {EmulatorDevice.ADDRESS}/cortex-a76",
         )
     architecture = architecture_of(found[1])

@@ -105,7 +105,7 @@ def _placed(profile: Target, devices: Sequence[str]) -> Target:
     if not given:
         raise InputError(
             f"target '{profile.name}' is a remote device, and no address was given",
-            f"give --device {example}; without a board, -t arm64-emulated shows that the model answers right on ARM",
+            f"give --device {example}; without a board, -t arm64-emulated shows whether the model is right on ARM",
         )
     if not given.startswith(f"{profile.device}://"):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The emulated ARM system: set up in the user's cache folder without any right, checked against this machine, removed.
+"""The emulated ARM system: set up in the user's cache folder, checked against this machine, removed; no root.
 
 Nothing in it is ever installed: packages are unpacked, and none of their scripts is run.
 """
@@ -95,7 +95,7 @@ def check(arch: str, watch: Watch, cpu: str = "", qemu: Path | None = None) -> C
     int8 answers are the same to the bit, float32 ones within 1e-4. The runtime of armhf does without XNNPACK, so it is
     held against answers that were computed on x86 without it. ``qemu`` stands in for the one that was set up.
 
-    Raises MissingPackage where nothing is set up, and DeviceError where it computes wrong or not at all.
+    Raises MissingPackage where nothing is set up, and DeviceError where it computes incorrectly or not at all.
     """
     emulated.architecture_of(arch)
     return _checked(emulated.folder_of(arch), arch, cpu, None if qemu is None else _program(qemu), watch)
@@ -215,7 +215,7 @@ def _compared(name: str, ours: Answered, theirs: Answered, who: str) -> Compared
     for precision, difference in found.items():
         if difference > _ALLOWED[precision]:
             raise DeviceError(
-                f"{who} computes wrong: {precision} answers of {name} lie {difference:.2g} from those of this machine",
+                f"{who} computes incorrectly: {precision} answers of {name} lie {difference:.2g} from those here",
                 _OTHERWISE,
             )
     return Compared(runtime=name, version=theirs.version, differences=found)

@@ -166,7 +166,7 @@ def _prepared(
 
 
 def _timeless(target: Target, device: registry.Device) -> str:
-    """Why the device takes no times, in a sentence; "" where it does."""
+    """Why the device measures no latency, in a sentence; "" where it does."""
     modes = getattr(device, "MODES", ("time",))
     return "" if "time" in modes else f"the device of '{target.name}' is emulated, so that no time on it is a latency"
 

@@ -300,7 +300,7 @@ def test_the_check_catches_qemu_that_computes_wrong_and_passes_it_where_it_does_
     wrong = edge_opt("emulator", "check", "--qemu", str(old_qemu), "--cpu", "max")
     assert wrong.returncode == 2
     assert "'max', emulated by QEMU 7.2." in wrong.stderr
-    assert "computes wrong: int8 answers of litert lie 0." in wrong.stderr
+    assert "computes incorrectly: int8 answers of litert lie 0." in wrong.stderr
     right = edge_opt("emulator", "check", "--qemu", str(old_qemu))
     assert right.returncode == 0, right.stderr
 

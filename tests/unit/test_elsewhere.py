@@ -1,4 +1,4 @@
-"""Targets that are devices of their own: where they are, which board they must be, and where accuracy is counted."""
+"""Targets that are remote devices: where they are, which board they must be, and where accuracy is counted."""
 
 from __future__ import annotations
 

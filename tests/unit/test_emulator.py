@@ -120,10 +120,10 @@ def test_an_address_names_an_architecture_and_a_processor(address: str, arch: st
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("ssh://arm64", "'ssh://arm64' is no emulated processor"),
-        ("emulator://", "'emulator://' is no emulated processor"),
-        ("emulator://arm64/", "is no emulated processor"),
-        ("emulator://arm64/cortex-a72/2", "is no emulated processor"),
+        ("ssh://arm64", "'ssh://arm64' is not an emulated processor"),
+        ("emulator://", "'emulator://' is not an emulated processor"),
+        ("emulator://arm64/", "is not an emulated processor"),
+        ("emulator://arm64/cortex-a72/2", "is not an emulated processor"),
         ("emulator://arm46", "no emulated architecture 'arm46'"),
         ("emulator://arm64/cortex-a77", "no emulated processor of arm64 'cortex-a77'"),
         ("emulator://armhf/cortex-a72", "no emulated processor of armhf 'cortex-a72'"),
@@ -219,7 +219,7 @@ def test_no_answer_of_it_holds_a_time_or_the_memory_of_the_emulator(system: Path
 
 def test_an_old_qemu_is_refused_with_what_to_do(cache: Path, qemu: Qemu) -> None:
     set_up(emulated.folder_of("arm64"), qemu(version="7.2.22"))
-    with pytest.raises(DeviceError, match=r"is QEMU 7\.2\.22, which computes wrong on some processors") as caught:
+    with pytest.raises(DeviceError, match=r"is QEMU 7\.2\.22, which computes incorrectly on some processors") as caught:
         EmulatorDevice().run(ENVIRONMENT)
     assert "edge-opt emulator check --arch arm64 --cpu cortex-a72" in caught.value.hint
     assert caught.value.exit_code == 2
@@ -244,7 +244,7 @@ def test_a_file_that_is_no_qemu_is_named(system: Path, tmp_path: Path, text: str
     other = tmp_path / "other"
     other.write_text(text)
     other.chmod(0o755)
-    with pytest.raises(DeviceError, match=f"'{other}' (is no QEMU|cannot be run)"):
+    with pytest.raises(DeviceError, match=f"'{other}' (is not QEMU|cannot be run)"):
         EmulatorDevice(qemu=other).run(ENVIRONMENT)
 
 
@@ -283,7 +283,8 @@ def test_a_processor_that_computes_wrong_fails_by_a_single_step_of_int8(
     system: Path, qemu: Qemu, least: float, precision: str
 ) -> None:
     qemu(after=ADD_ONE.format(least=least))
-    with pytest.raises(DeviceError, match=f"'cortex-a72'.* computes wrong: {precision} answers of litert") as caught:
+    said = f"'cortex-a72'.* computes incorrectly: {precision} answers of litert"
+    with pytest.raises(DeviceError, match=said) as caught:
         emulator.check("arm64", silent)
     assert "QEMU 10 or newer" in caught.value.hint
     assert emulated.record_of(system, "arm64").checked == {}
@@ -394,7 +395,7 @@ def test_what_is_interrupted_leaves_nothing(
 
 def test_one_that_fails_the_check_leaves_nothing(steps: list[str], cache: Path, qemu: Qemu, tmp_path: Path) -> None:
     wrong = qemu("wrong", version="7.2.22", after=ADD_ONE.format(least=0.5))
-    with pytest.raises(DeviceError, match="computes wrong"):
+    with pytest.raises(DeviceError, match="computes incorrectly"):
         emulator.setup("arm64", silent, qemu=wrong)
     assert left(cache) == []
 

@@ -1,4 +1,4 @@
-"""A small convolutional network in every format, float32 and int8: a processor that computes wrong answers it wrong.
+"""A small convolutional network in every format, float32 and int8: a processor that computes incorrectly shows in it.
 
 ``tests/fixtures/build_parity.py`` writes the files. Their numbers are random; two processors are right where both give
 the same answers. The int8 ones have the kernels that QEMU 7.2 fails at (docs/emulator.md); their ONNX weights keep to
