@@ -132,7 +132,8 @@ class Board:
         for _ in range(2):
             id = uuid.uuid4().hex
             names = [one.name for one in parcels]
-            for one in (worker, *parcels):
+            self.send(worker, verify=worker.name not in self._there)  # a damaged one would be blamed on the artifact
+            for one in parcels:
                 self.send(one, keep=names)
             try:
                 answer = self._until_ended(id, request)

@@ -108,7 +108,8 @@ class Connection:
         except StepFailed as error:  # no answer in that time, or somebody killed ssh
             self._drop()
             raise DeviceLost(f"'{self.address.named}' has not answered for {timeout_s:.0f} s", _LOOK) from error
-        if ended.returncode == _LOST:
+        # it also stands for a command that died there from a signal: then the connection is still good
+        if ended.returncode == _LOST and (ended.stderr or not self._stands()):
             self._drop()
             raise said_by_ssh(ended.stderr, self.address)
         return ended
@@ -150,10 +151,13 @@ class Connection:
             if status:
                 raise said_by_ssh(err.read().decode(errors="replace"), self.address)
 
+    def _stands(self) -> bool:
+        return self._socket.exists() and _control(self._ssh(), "check") == 0
+
     def _drop(self) -> None:
         """Forget the control connection: it, or what it leads to, is dead."""
         with self._lock:
-            _exit(self._ssh())
+            _control(self._ssh(), "exit")
             self._socket.unlink(missing_ok=True)
 
 
@@ -196,14 +200,17 @@ def _known_as(address: Address) -> str:
     return f"'[{address.host}]:{address.port}'" if address.port else address.host
 
 
-def _exit(ssh: tuple[str, ...]) -> None:
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        place = ssh.index("--")
-        command = (*ssh[:place], "-O", "exit", *ssh[place:])
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
+def _control(ssh: tuple[str, ...], word: str) -> int:
+    """The exit code of what the control connection is told."""
+    place = ssh.index("--")
+    command = (*ssh[:place], "-O", word, *ssh[place:])
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return _LOST
 
 
 def _closed(ssh: tuple[str, ...], folder: Path) -> None:
     if os.path.lexists(folder / "s"):
-        _exit(ssh)
+        _control(ssh, "exit")
     shutil.rmtree(folder, ignore_errors=True)

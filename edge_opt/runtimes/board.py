@@ -99,6 +99,7 @@ def put(request: Request, stdin: BinaryIO) -> dict[str, Any]:
             os.sync()  # a name that stands for whole files must not reach the disk before them
             os.rename(str(part), str(place))
             shelf.used(place)
+            _leave_only(place)
     except OSError as error:
         if error.errno in _FULL:
             shutil.rmtree(str(part), ignore_errors=True)  # else nothing else could be written either
@@ -118,11 +119,17 @@ def use(request: Request, stdin: BinaryIO) -> dict[str, Any]:
         shelf.FOLDER / shelf.MARK,
         {**shelf.read(shelf.FOLDER / shelf.MARK), "packages": wanted, "runtimes": request["runtimes"]},
     )
-    if not any(map(keeper.alive, keeper.jobs())):  # who runs may still import from them; the next setup removes them
-        for one in (*shelf.FOLDER.glob("*packages-*"), *shelf.FOLDER.glob("*worker-*")):
-            if one.name != wanted:
-                shutil.rmtree(str(one), ignore_errors=True)
+    _leave_only(shelf.inside(wanted))
     return {}
+
+
+def _leave_only(place: Path) -> None:
+    """Remove earlier packages, or earlier workers, unless some job runs: it may still import from them."""
+    kind = place.name.partition("-")[0]
+    if place.parent == shelf.FOLDER and kind in ("packages", "worker") and not any(map(keeper.alive, keeper.jobs())):
+        for one in (*shelf.FOLDER.glob(kind + "-*"), *shelf.FOLDER.glob("." + kind + "-*")):
+            if one.name != place.name:
+                shutil.rmtree(str(one), ignore_errors=True)
 
 
 def run(request: Request, stdin: BinaryIO) -> dict[str, Any]:

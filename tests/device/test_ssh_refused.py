@@ -29,7 +29,7 @@ def fake_python(board: Board, *lines: str) -> None:
 
 def patched_python(board: Board, patch: str) -> None:
     """Let the board's Python say something else about itself."""
-    fake_python(board, f'shift; exec /usr/bin/python3 -c "import platform; {patch}', '$1" "$@"')
+    fake_python(board, f'shift 2; exec /usr/bin/python3 -I -c "import platform; {patch}', '$1" "$@"')
 
 
 def test_a_changed_host_key_is_not_talked_away(host_board: Board) -> None:
@@ -151,24 +151,23 @@ def test_a_start_file_that_ends_the_session_is_one_sentence(host_board: Board) -
         "print('{\"protocol\": 1')",
         "print('[]')",
         "print('{}')",
-        "raise SystemExit(7)",
+        "import os; os._exit(7)",
         "import os; os.kill(os.getpid(), 11)",
         "",
     ],
 )
 def test_a_worker_that_answers_garbage_is_one_sentence(host_board: Board, says: str) -> None:
-    assert said(edge_opt(host_board, *bench(host_board)))
-    for one in (host_board.home / ".edge-opt").rglob("worker.py"):
-        one.write_text(says)
+    (packages,) = (host_board.home / ".edge-opt").glob("packages-*")
+    # what Python runs before any program
+    (packages / "sitecustomize.py").write_text(f"{says}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n")
     refused(edge_opt(host_board, *bench(host_board), QUIET), hint=False)
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence is that of a worker of this machine, and gives no hint")
-def test_a_worker_that_is_damaged_on_the_board_is_said_to_be_there_and_how_to_get_another(host_board: Board) -> None:
+def test_a_worker_that_is_damaged_on_the_board_is_sent_again(host_board: Board) -> None:
     assert said(edge_opt(host_board, *bench(host_board)))
     for one in (host_board.home / ".edge-opt").rglob("worker.py"):
         one.write_text("print('garbage')")
-    refused(edge_opt(host_board, *bench(host_board), QUIET), f"{host_board.user}@127.0.0.1", "edge-opt device")
+    assert said(edge_opt(host_board, *bench(host_board)))
 
 
 def test_a_runtime_that_is_broken_on_the_board_is_one_sentence(host_board: Board) -> None:

@@ -36,6 +36,12 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an ``ssh`` that reaches a board of its own."""
     folder = fake_ssh.install(tmp_path / "ssh")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    # with a lock of its own: no test waits for another edge-opt on this machine
+    (folder / "runtimes").mkdir()
+    for one in boards._MODULES:
+        source = (boards._RUNTIMES / f"{one}.py").read_text()
+        (folder / f"runtimes/{one}.py").write_text(source.replace("/tmp/edge-opt.lock", f"{folder}/lock"))
+    monkeypatch.setattr(boards, "_RUNTIMES", folder / "runtimes")
     return folder
 
 
@@ -354,18 +360,12 @@ def test_a_keeper_that_is_killed_does_not_let_a_second_worker_begin_beside_the_f
     assert ended(who["group"])
 
 
-def test_a_job_that_waits_for_its_turn_is_forgotten_at_once(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_waits_for_its_turn_is_forgotten_at_once(ready: Path) -> None:
     board = Board(address_of(ADDRESS))
     name = board.send(worker())
     request = {"job": job("environment"), "worker": name, "variables": {}, "timeout_s": 60, "alone": True}
     with (ready / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        source = ready / "runtimes"
-        source.mkdir()
-        for one in ("shelf", "keeper", "board"):
-            text = (boards._RUNTIMES / f"{one}.py").read_text()
-            (source / f"{one}.py").write_text(text.replace("/tmp/edge-opt.lock", f"{ready}/lock"))
-        monkeypatch.setattr(boards, "_RUNTIMES", source)
         assert board._ask("run", id="a" * 32, wait_s=0.2, turn_s=60, **request)[0] == {"state": "running"}
         (folder,) = (ready / "home/.edge-opt/jobs").glob("[!.]*")
         keeper = shelf.read(folder / "who.json")["keeper"]
