@@ -14,7 +14,20 @@ import pytest
 from edge_opt import registry
 from edge_opt.errors import TimedOut
 from tests.device.sshd import Board
-from tests.device.user import TINY, begin, bench, edge_opt, end, on, refused, said, samples_ns, wait_until, workers
+from tests.device.user import (
+    TINY,
+    begin,
+    bench,
+    edge_opt,
+    end,
+    on,
+    refused,
+    said,
+    samples_ns,
+    timed,
+    wait_until,
+    workers,
+)
 from tests.fixtures import tiny
 
 pytestmark = pytest.mark.device
@@ -107,7 +120,7 @@ def test_two_benches_on_one_board_take_turns(host_board: Board) -> None:
 
     def over() -> bool:
         nonlocal most
-        most = max(most, len(workers(host_board)))
+        most = max(most, len(timed(host_board)))
         return all(one.is_over for one in begun)
 
     wait_until(over, 300)

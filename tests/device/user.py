@@ -115,6 +115,18 @@ def samples_ns(row: Any) -> list[int]:
     return [one for turn in row["measured"]["rounds"] for one in turn["samples_ns"]]
 
 
+def timed(board: Board) -> set[int]:
+    """The workers that are timing something, all at the same moment."""
+
+    def mode(process: int) -> str:
+        try:
+            return str(json.loads(Path(f"/proc/{process}/fd/0").read_text())["mode"])
+        except (OSError, ValueError):  # it has just ended
+            return ""
+
+    return {one for one in workers(board) if mode(one) == "time"} & workers(board)
+
+
 def workers(board: Board) -> set[int]:
     """The workers that run on the board, all at the same moment."""
 
