@@ -16,6 +16,12 @@ measure_temp) awk '{{printf "temp=%.1f\\047C\\n", $1 / 1000}}' /{TEMPERATURE} ;;
 *) echo 'error=1 error_msg="Command not registered"' ;;
 esac
 """
+_LINE = {"coherency_line_size": 64, "ways_of_associativity": 2}
+_CACHES = (
+    {"level": 1, "type": "Data", "size": "32K", "number_of_sets": 256, **_LINE},
+    {"level": 1, "type": "Instruction", "size": "48K", "number_of_sets": 256, **_LINE},
+    {"level": 2, "type": "Unified", "size": "1024K", "number_of_sets": 1024, **_LINE},
+)
 FILES = {
     "sys/firmware/devicetree/base/model": "Raspberry Pi 4 Model B Rev 1.5\0",
     "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
@@ -33,6 +39,18 @@ FILES = {
             "cpuinfo_min_freq": "600000",
             "cpuinfo_max_freq": "1800000",
         }.items()
+    },
+    **{
+        f"{_CPU}/cpu{number}/topology/{name}": f"{value}\n"
+        for number in range(CPUS)
+        for name, value in {"core_id": number, "physical_package_id": 0}.items()
+    },
+    # OpenVINO crashes where a kernel tells nothing of its caches, as no real board does
+    **{
+        f"{_CPU}/cpu{number}/cache/index{index}/{name}": f"{value}\n"
+        for number in range(CPUS)
+        for index, cache in enumerate(_CACHES)
+        for name, value in {**cache, "shared_cpu_list": f"0-{CPUS - 1}" if cache["level"] == 2 else number}.items()
     },
     "usr/bin/vcgencmd": _VCGENCMD,
 }
