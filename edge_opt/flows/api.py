@@ -13,17 +13,8 @@ from typing import Any, get_args
 from edge_opt import registry, units
 from edge_opt.errors import UnknownName
 from edge_opt.flows import initialize, pipeline, several
-from edge_opt.flows.asked import (
-    budgeted,
-    each_target,
-    known,
-    known_runtime,
-    most_jobs,
-    one_of_the_two,
-    recipes_of,
-    silent,
-    target_of,
-)
+from edge_opt.flows.addresses import each_target, target_of
+from edge_opt.flows.asked import budgeted, known, known_runtime, most_jobs, one_of_the_two, recipes_of, silent
 from edge_opt.flows.asked import device as device
 from edge_opt.flows.asked import executor as executor
 from edge_opt.flows.asked import load_report as load_report

@@ -11,7 +11,6 @@ from pathlib import Path
 from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError, UnknownName
 from edge_opt.inputs import recipes as recipe_table
-from edge_opt.inputs import targets as target_table
 from edge_opt.store import parse, read_json
 from edge_opt.types import SCHEMA_VERSION, Budget, Finding, Outline, Recipe, Report, Step, Target
 
@@ -29,6 +28,13 @@ def load_report(run: str | Path) -> Report:
             f"open '{path / 'diagnosis.html'}', or give the folder that 'edge-opt optimize' wrote",
         )
     if (path / "jobs.jsonl").exists() and not file.exists():
+        with (path / "jobs.jsonl").open(encoding="utf-8") as journal:
+            asked = journal.readline()
+        if '"command":"bench' in asked.replace(" ", ""):
+            raise RunError(
+                f"'{path}' holds the samples of 'edge-opt bench', and no run of 'edge-opt optimize'",
+                "its table was printed when it ended; its samples are in jobs.jsonl",
+            )
         raise RunError(
             f"the run in '{path}' is not finished, so it has no report yet",
             f"wait for it to end; if it was stopped, give its command again with -o {shlex.quote(str(path))} --resume",
@@ -51,80 +57,6 @@ def load_report(run: str | Path) -> Report:
 
 def silent(_: Outline | Step | Finding) -> None:
     """Watch nothing."""
-
-
-def target_of(name: str, devices: str | Sequence[str] = ()) -> Target:
-    """The profile of that name or file, with its address out of ``devices``: ``ADDRESS``, or ``NAME=ADDRESS``.
-
-    Raises UnknownName and InputError, also where the target is a remote device whose address was not given.
-    """
-    profile, given = target_table.load(name), _listed(devices)
-    _require_asked([profile.name], given)
-    return _placed(profile, given)
-
-
-def each_target(names: str | Sequence[str], devices: str | Sequence[str]) -> dict[str, Target]:
-    """The profile of every name, addresses without a name being for those that are remote devices.
-
-    Raises what :func:`target_of` raises.
-    """
-    profiles, given = {name: target_table.load(name) for name in _listed(names)}, _listed(devices)
-    _require_asked([one.name for one in profiles.values()], given)
-    return {
-        name: _placed(profile, [one for one in given if "=" in one or profile.device != "local"])
-        for name, profile in profiles.items()
-    }
-
-
-def _listed(given: str | Sequence[str]) -> Sequence[str]:
-    return (given,) if isinstance(given, str) else given
-
-
-def _require_asked(names: Sequence[str], devices: Sequence[str]) -> None:
-    """Nothing; raises UnknownName where an address is for a target that is none of ``names``."""
-    for one in devices:
-        name, equals, _ = one.rpartition("=")
-        if equals and name not in names:
-            raise UnknownName(
-                f"the device '{one}' is for the target '{name}', which is not asked for",
-                f"give -t {name}, or name a target that is asked for: {', '.join(names)}",
-            )
-
-
-def _placed(profile: Target, devices: Sequence[str]) -> Target:
-    """``profile`` with its address. Raises InputError where it needs one and has none, or has one of another kind."""
-    example = getattr(registry.load("devices", profile.device), "ADDRESS", "")
-    given = _address_of(profile, devices) or profile.address
-    if not example:
-        if given:
-            raise InputError(
-                f"the target '{profile.name}' is this machine, and '{given}' is another device",
-                "name its profile too, as -t rpi4 ('edge-opt targets' lists them; -t ssh is any Linux machine)",
-            )
-        return profile
-    if not given:
-        raise InputError(
-            f"target '{profile.name}' is a remote device, and no address was given",
-            f"give --device {example}; without a board, -t arm64-emulated shows whether the model is right on ARM",
-        )
-    if not given.startswith(f"{profile.device}://"):
-        raise InputError(
-            f"the device '{given}' cannot be used for the target '{profile.name}'", f"its address looks like {example}"
-        )
-    return replace(profile, address=given)
-
-
-def _address_of(profile: Target, devices: Sequence[str]) -> str:
-    """The address that is for ``profile``: by its name, else the one that bears no name. Raises InputError for two."""
-    found: dict[str, str] = {}
-    for one in devices:
-        name, equals, address = one.rpartition("=")
-        if found.setdefault(name if equals else "", address) != address:
-            raise InputError(
-                f"two devices are given, '{found[name]}' and '{address}'",
-                "say which is for which target, as --device rpi4=ssh://pi@one --device rpi5=ssh://pi@two",
-            )
-    return found.get(profile.name, found.get("", ""))
 
 
 def device(target: Target) -> registry.Device:

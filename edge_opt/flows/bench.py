@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
-from edge_opt.flows.given import CHECK, entries_of, finish, require_match, size_of
+from edge_opt.flows.given import CHECK, entries_of, finish, require_match, require_times, size_of
 from edge_opt.stages import board_state, noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run
@@ -61,6 +61,7 @@ def time_artifacts(
     any is measured. ``run`` keeps the raw samples. Raises StepFailed where none can be loaded, InputError where this
     machine cannot stand for the target.
     """
+    require_times(target, device)
     require_match(target, device)
     entries = {_name(one, runtimes): one for path in paths for one in entries_of(path, target, runtimes)}
     broken: dict[str, EdgeOptError] = {}

@@ -77,9 +77,21 @@ def runtimes_of(text: str) -> tuple[str, ...]:
 
 def require_match(target: Target, device: registry.Device) -> None:
     """Nothing; raises InputError where this machine cannot stand for ``target``."""
-    if mismatch := targets.mismatch(target, environment_of(device)):
+    machine = environment_of(device)
+    if mismatch := targets.mismatch(target, machine):
         other = "ssh" if target.address else "host"
-        raise InputError(mismatch, f"give -t {other}, or work on a machine that matches the target")
+        fitting = [name for name in targets.names() if targets.stands_for(name, machine)]
+        this = f"this board is -t {fitting[0]}, and " if fitting else ""
+        raise InputError(mismatch, f"{this}-t {other} takes any machine")
+
+
+def require_times(target: Target, device: registry.Device) -> None:
+    """Nothing; raises InputError where the device measures no latency."""
+    if "time" not in getattr(device, "MODES", ("time",)):
+        raise InputError(
+            f"the device of '{target.name}' is emulated, so no time on it is a latency",
+            "'edge-opt evaluate' measures accuracy there; for times give a board: -t rpi4 --device ssh://NAME",
+        )
 
 
 def environment_of(device: registry.Device) -> Environment:
@@ -108,7 +120,7 @@ def kept(output: str | Path | None, request: Mapping[str, object]) -> Iterator[R
         return
     with Run.start(Path(output), request, resume=True) as run:
         if run.finished(_FINISHED):
-            raise RunError(f"'{output}' already holds a run", "give another -o")
+            raise RunError(f"'{output}' already holds a run", "give another -o to measure again")
         yield run
 
 

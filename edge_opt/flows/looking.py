@@ -13,7 +13,8 @@ from edge_opt import registry, units
 from edge_opt.flows import compare as comparing
 from edge_opt.flows import inspect as inspecting
 from edge_opt.flows import verify as verifying
-from edge_opt.flows.asked import budgeted, device, known_runtime, load_report, silent, target_of
+from edge_opt.flows.addresses import target_of
+from edge_opt.flows.asked import budgeted, device, known_runtime, load_report, silent
 from edge_opt.flows.doctor import Examined, examine
 from edge_opt.flows.given import runtimes_of, temporary
 from edge_opt.flows.inspect import Inspected

@@ -8,9 +8,20 @@ from pathlib import Path
 
 from edge_opt import registry, units
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, StepFailed
+from edge_opt.flows.addresses import target_of
 from edge_opt.flows.asked import device as device_of
-from edge_opt.flows.asked import silent, target_of
-from edge_opt.flows.given import CHECK, entries_of, fingerprint, finish, kept, require_match, runtimes_of, size_of
+from edge_opt.flows.asked import silent
+from edge_opt.flows.given import (
+    CHECK,
+    entries_of,
+    fingerprint,
+    finish,
+    kept,
+    require_match,
+    require_times,
+    runtimes_of,
+    size_of,
+)
 from edge_opt.results.report.pictures import canvas
 from edge_opt.results.report.pictures.sustained import Course, sketch
 from edge_opt.stages import board_state, noise, steady
@@ -77,6 +88,7 @@ def sustain(
     entries = _entries([Path(path) for path in paths], profile, runtimes)
     threads = threads or profile.threads[0]
     device = device_of(profile)
+    require_times(profile, device)
     require_match(profile, device)
     request = {
         "command": "bench --sustained",

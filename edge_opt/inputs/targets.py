@@ -55,7 +55,7 @@ def mismatch(target: Target, machine: Environment) -> str:
     """
     if target.board and not machine.board.startswith(target.board):
         said = f"calls itself '{machine.board}'" if machine.board else "does not say which board it is"
-        return f"'{target.name}' is a {' or '.join(target.board)}, and the device {said}"
+        return f"'{target.name}' means a {' or '.join(target.board)}, but the device {said}"
     here = "the device" if target.address else "this machine"
     present = set(machine.isa)
     lacking = [wanted for wanted in target.isa if present.isdisjoint(wanted.split("|"))]
@@ -65,6 +65,12 @@ def mismatch(target: Target, machine: Environment) -> str:
     if extra:
         return f"{here} has {', '.join(extra)}, which '{target.name}' lacks: its latencies would be too good"
     return ""
+
+
+def stands_for(name: str, machine: Environment) -> bool:
+    """Whether ``machine`` is a board that the profile ``name`` was written for."""
+    target = load(name)
+    return bool(target.board) and not mismatch(target, machine)
 
 
 def _from_file(path: Path) -> Target:

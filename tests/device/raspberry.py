@@ -45,7 +45,7 @@ FILES = {
         for number in range(CPUS)
         for name, value in {"core_id": number, "physical_package_id": 0}.items()
     },
-    # OpenVINO crashes where a kernel tells nothing of its caches, as no real board does
+    # OpenVINO asks for them; that it crashes all the same, when it computes, is known of emulated boards only
     **{
         f"{_CPU}/cpu{number}/cache/index{index}/{name}": f"{value}\n"
         for number in range(CPUS)

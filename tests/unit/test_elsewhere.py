@@ -17,7 +17,8 @@ from edge_opt import limits, registry
 from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
 from edge_opt.flows import answering, arm_system, boards, wheels
-from edge_opt.flows.asked import device, each_target, target_of
+from edge_opt.flows.addresses import each_target, target_of
+from edge_opt.flows.asked import device
 from edge_opt.flows.given import temporary
 from edge_opt.inputs import targets
 from edge_opt.types import Entry, Environment, Target
@@ -107,8 +108,8 @@ def test_a_board_stands_for_its_own_profile_only() -> None:
     fits = {name: targets.mismatch(targets.load(name), PI) for name in (*BOARDS, "ssh")}
     assert [name for name, why in fits.items() if not why] == ["rpi4", "ssh"]
     assert fits["rpi5"] == (
-        "'rpi5' is a Raspberry Pi 5 or Raspberry Pi 500 or Raspberry Pi Compute Module 5, "
-        "and the device calls itself 'Raspberry Pi 4 Model B Rev 1.5'"
+        "'rpi5' means a Raspberry Pi 5 or Raspberry Pi 500 or Raspberry Pi Compute Module 5, "
+        "but the device calls itself 'Raspberry Pi 4 Model B Rev 1.5'"
     )
     assert "does not say which board it is" in targets.mismatch(targets.load("rpi4"), replace(PI, board=""))
 
@@ -326,3 +327,17 @@ def test_the_versions_in_a_folder_are_those_of_its_packages(tmp_path: Path) -> N
 )
 def test_where_no_wheel_could_be_had_the_hint_looks_at_the_boards_python(bits: int, python: str, words: str) -> None:
     assert words in wheels._hint(wheels.machine_of("aarch64", bits, ["glibc", "2.36"], python))
+
+
+def test_a_name_that_is_nearly_a_target_and_a_forgotten_scheme_are_recognised() -> None:
+    with pytest.raises(UnknownName) as caught:
+        target_of("ssh", ["shs=ssh://pi@a"])
+    assert caught.value.hint == "did you mean 'ssh'?"
+    with pytest.raises(InputError) as missing:
+        target_of("ssh", ["pi@a"])
+    assert missing.value.hint == "did you mean ssh://pi@a?"
+    assert target_of("ssh", ["ssh://a=b"]).address == "ssh://a=b"  # that is no name of a target
+
+
+def test_the_profile_that_a_board_stands_for_is_found() -> None:
+    assert [name for name in targets.names() if targets.stands_for(name, PI)] == ["rpi4"]

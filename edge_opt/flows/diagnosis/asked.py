@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from edge_opt.errors import AnotherRequest, RunError
-from edge_opt.flows.asked import device, executor, silent, target_of
+from edge_opt.flows.addresses import target_of
+from edge_opt.flows.asked import device, executor, silent
 from edge_opt.flows.diagnosis.confusions import draw_confusions
 from edge_opt.flows.diagnosis.whole import Diagnosed, Request
 from edge_opt.flows.diagnosis.whole import diagnose as diagnosed

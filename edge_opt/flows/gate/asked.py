@@ -10,13 +10,14 @@ from typing import Any
 
 from edge_opt import units
 from edge_opt.errors import InputError, RunError
-from edge_opt.flows.asked import device, executor, known_runtime, silent, target_of
+from edge_opt.flows.addresses import target_of
+from edge_opt.flows.asked import device, executor, known_runtime, silent
 from edge_opt.flows.gate import benchmarks, check, runner, stored
 from edge_opt.flows.gate import calibrate as calibrating
 from edge_opt.flows.gate.bench import Asked
 from edge_opt.flows.gate.limits import DEFAULTS, OFF, Limits, limits_of
 from edge_opt.flows.gate.subject import subject_of
-from edge_opt.flows.given import environment_of, require_match, temporary
+from edge_opt.flows.given import environment_of, require_match, require_times, temporary
 from edge_opt.stages.gate import fingerprints
 from edge_opt.store import Run, write_whole
 from edge_opt.types import Calibration, Finding, Gate, Watch
@@ -62,6 +63,7 @@ def gate(
         return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
     profile = target_of(target, devices)
     timing = device(profile)
+    require_times(profile, timing)
     if against is not None:
         _refuse("a history", {**elsewhere, **_named(limits, *stored.MEASURES)})
         shares = {name: limit for name, limit in allowed.shares.items() if name in stored.MEASURES}
@@ -104,6 +106,7 @@ def gate_record(
     known_runtime(runtime)
     profile = target_of(target, devices)
     timing = device(profile)
+    require_times(profile, timing)
     require_match(profile, timing)
     subject = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads)
     return stored.record(subject, Path(history), label, device=timing, watch=watch, rounds=rounds, seed=seed)
@@ -135,6 +138,7 @@ def gate_calibrate(
         raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
     _require_calibration(place)
     timing = device(profile)
+    require_times(profile, timing)
     require_match(profile, timing)
     subject = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
     here = fingerprints.fingerprint(subject, environment_of(timing))
