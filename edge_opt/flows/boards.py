@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_opt import registry
-from edge_opt.errors import DeviceError, EdgeOptError, InputError
+from edge_opt.errors import DeviceError, DeviceLost, EdgeOptError, InputError, UnknownName
 from edge_opt.flows import wheels
 from edge_opt.flows.availability import prove
 from edge_opt.remote import Board, Member, Parcel, address_of
@@ -124,9 +124,9 @@ def _checked(address: str, board: Board, left_out: Mapping[str, str], watch: Wat
 def _tried(name: str, version: str, device: registry.Device) -> Tried:
     try:
         return Tried(name=name, version=prove(name, device))
-    except DeviceError:
+    except DeviceLost:
         raise
-    except EdgeOptError as error:
+    except EdgeOptError as error:  # a full disk too: the rest of the table still says what the board is
         return Tried(name=name, version=version, problem=error.message, hint=error.hint)
 
 
@@ -153,6 +153,8 @@ def _machine_of(said: Mapping[str, Any], board: Board) -> wheels.Machine:
 
 def _chosen(runtimes: Sequence[str], machine: wheels.Machine) -> tuple[str, ...]:
     for name in runtimes:
+        if name not in registry.names("runtimes"):
+            raise UnknownName.among("runtime", name, machine.runtimes)
         if name not in machine.runtimes:
             raise InputError(
                 f"the runtime '{name}' has no wheel for {machine.architecture}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 import threading
 import time
@@ -44,6 +45,7 @@ _FIRST_PAUSE_S = 0.5
 _SLOWEST_BYTES_PER_S = 50_000  # of a bad wireless connection
 _CHUNK_BYTES = 2**20
 
+_log = logging.getLogger(__name__)
 Told = Callable[[int, int], None]  # bytes that arrived, of how many
 
 
@@ -191,6 +193,8 @@ class Board:
                 now = time.monotonic()
                 if not breaks or now - begun > _STOOD_S:  # it stood for a while: a new break, with new patience
                     end, breaks, pause_s = now + self.patience_s, breaks + 1, _FIRST_PAUSE_S
+                if breaks == 1 and end == now + self.patience_s and self.connection.worked:
+                    _log.warning("'%s' does not answer; trying again for %.0f s", self.address.named, self.patience_s)
                 if now > end or breaks > _MOST_BREAKS or not self.connection.worked:
                     raise
             time.sleep(pause_s)

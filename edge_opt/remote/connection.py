@@ -52,9 +52,14 @@ class Address:
     port: int | None = None
 
     @property
-    def named(self) -> str:
+    def login(self) -> str:
         """As one would give it to ssh: ``pi@raspberrypi.local``."""
         return f"{self.user}@{self.host}" if self.user else self.host
+
+    @property
+    def named(self) -> str:
+        """As a message names it, with a port that was given."""
+        return f"{self.login}:{self.port}" if self.port else self.login
 
     @property
     def url(self) -> str:
@@ -65,20 +70,23 @@ class Address:
     @property
     def command(self) -> str:
         """The command by which a person gets there."""
-        return f"ssh {f'-p {self.port} ' if self.port else ''}{self.named}"
+        return f"ssh {f'-p {self.port} ' if self.port else ''}{self.login}"
 
 
 def address_of(text: str) -> Address:
     """The address in ``ssh://[USER@]HOST[:PORT]``. Raises InputError."""
     wrong = InputError(f"'{text}' is not a device address", f"it looks like {EXAMPLE}, or {EXAMPLE}:2222")
     found = _ADDRESS.fullmatch(text)
+    if found is None and "://" not in text and _ADDRESS.fullmatch(f"ssh://{text}"):
+        raise InputError(f"'{text}' is not a device address", f"did you mean ssh://{text}?")
     if found is None:
         raise wrong
     user, password, host, port = found["user"] or "", found["password"], found["host"].strip("[]"), found["port"]
     if password is not None:
+        without = Address(host=host, user=user, port=int(port) if port else None)
         raise InputError(
             "an address cannot hold a password, as others could read it",
-            f"copy your key to it once: ssh-copy-id {user}@{host}",
+            f"copy your key to it once: ssh-copy-id {without.command.removeprefix('ssh ')}",
         )
     if port and not 0 < int(port) < 65536:
         raise wrong
@@ -161,7 +169,7 @@ class Connection:
             self._socket.unlink(missing_ok=True)
 
 
-_LOOK = "see that it is switched on and in the network, then give the same command again"
+_LOOK = "see that it is switched on and on the network, then give the same command again"
 
 
 def said_by_ssh(stderr: str, address: Address) -> DeviceError:
@@ -188,9 +196,13 @@ def said_by_ssh(stderr: str, address: Address) -> DeviceError:
     if "Connection refused" in stderr:
         return DeviceLost(
             f"'{named}' refuses SSH connections",
-            "switch SSH on: 'sudo raspi-config' on a Raspberry Pi, under Interface Options",
+            f"check the port: is it {address.port}?"
+            if address.port
+            else "switch SSH on: 'sudo raspi-config' on a Raspberry Pi, under Interface Options",
         )
-    if re.search("timed out|No route to host|unreachable|closed|reset|Broken pipe|not responding", stderr) or not lines:
+    if re.search("timed out|No route to host|unreachable", stderr):
+        return DeviceLost(f"'{named}' does not answer", _LOOK)
+    if re.search("closed|reset|Broken pipe|not responding", stderr) or not lines:
         return DeviceLost(f"the connection to '{named}' broke: {last}", _LOOK)
     return DeviceError(f"ssh cannot reach '{named}': {last}", f"try it by hand: {by_hand}")
 

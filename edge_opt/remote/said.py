@@ -53,6 +53,10 @@ def refused(error: Mapping[str, str], address: Address) -> DeviceError:
             f"the Python of '{address.named}' is {error['message']}, and edge-opt needs 3.9 or newer there",
             "install Raspberry Pi OS Bookworm or a newer one on it",
         )
+    if error["stage"] == "fault":
+        return DeviceError(
+            f"edge-opt itself failed on '{address.named}': {error['message']}", "report this, with the command"
+        )
     if error["stage"] == "disk":
         return DeviceError(
             f"the disk of '{address.named}' is full: {error['message']}",

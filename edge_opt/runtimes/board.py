@@ -218,6 +218,8 @@ def main() -> NoReturn:
         full = error.errno in _FULL
         said = {"stage": "folder", "message": f"'{error.filename}': {error.strerror}"}
         answer, status = {"error": shelf.full(0).answer if full else said}, 1
+    except Exception as error:  # a fault of ours, which must not be taken for one of the board
+        answer, status = {"error": {"stage": "fault", "message": f"{type(error).__name__}: {error}"}}, 1
     follows = answer.pop("follows", "")
     out.write(("\n" + ANSWER + json.dumps(answer) + "\n").encode())
     if follows:

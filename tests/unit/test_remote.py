@@ -83,7 +83,7 @@ def test_an_address_is_read_as_ssh_reads_it(text: str, address: Address) -> None
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "pi@host", "ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://pi@host:0", "ssh://pi@host:99999"),
+        *("", "ssh://", "ssh://-oProxyCommand=x", "ssh://a b", "ssh://pi@host:0", "ssh://pi@host:99999"),
         *("ssh://$(x)@host", "ssh://host;ls", "ssh://host/folder", "ssh://-l@host", "http://host"),
     ],
 )
@@ -91,6 +91,12 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError, match="is not a device address") as caught:
         address_of(text)
     assert "ssh://pi@raspberrypi.local" in caught.value.hint
+
+
+def test_a_forgotten_scheme_is_recognised() -> None:
+    with pytest.raises(InputError) as caught:
+        address_of("pi@host:22")
+    assert caught.value.hint == "did you mean ssh://pi@host:22?"
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
@@ -111,8 +117,8 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
             "IP address",
             DeviceLost,
         ),
-        ("ssh: connect to host h port 7: Connection refused", "refuses SSH connections", "raspi-config", DeviceLost),
-        ("ssh: connect to host h port 7: No route to host", "broke", "switched on", DeviceLost),
+        ("ssh: connect to host h port 7: Connection refused", "'pi@h:7' refuses SSH", "is it 7?", DeviceLost),
+        ("ssh: connect to host h port 7: No route to host", "does not answer", "switched on", DeviceLost),
         ("Connection to h closed by remote host.", "broke", "switched on", DeviceLost),
         ("", "broke", "switched on", DeviceLost),
         ("command-line: line 0: Bad configuration option: x", "Bad configuration", "by hand", None),
@@ -284,9 +290,23 @@ def test_a_device_that_does_not_come_back_is_given_up_with_what_to_do(ready: Pat
     board = Board(address_of(ADDRESS), patience_s=0.1)
     board.describe()
     fake_ssh.behave(ready, fails=["Connection reset by peer"] * 50, refuses="ssh: connect to host board: timed out")
-    with pytest.raises(DeviceLost, match="the connection to 'pi@board' broke") as caught:
+    with pytest.raises(DeviceLost, match="'pi@board' does not answer") as caught:
         board.describe()
     assert "switched on" in caught.value.hint
+
+
+def test_that_a_connection_broke_is_told_while_it_is_tried_again(ready: Path, caplog: pytest.LogCaptureFixture) -> None:
+    board = Board(address_of(ADDRESS))
+    board.describe()
+    fake_ssh.behave(ready, fails=["Connection reset by peer"] * 2)
+    assert board.describe()["bits"] == 64
+    (told,) = caplog.records
+    assert told.getMessage() == "'pi@board' does not answer; trying again for 90 s"
+
+
+def test_a_fault_of_edge_opt_on_the_board_is_not_blamed_on_the_board(ssh: Path) -> None:
+    with pytest.raises(DeviceError, match="edge-opt itself failed on 'pi@board': KeyError: 'members'"):
+        Board(address_of(ADDRESS))._ask("lacking", name="files/x", verify=False)
 
 
 def test_a_device_that_never_answered_is_not_asked_again(ssh: Path) -> None:
