@@ -25,7 +25,7 @@ test: $(READY) ## run every test, the slow ones too
 
 test-devices: $(READY) ## run the tests on real things: boards behind sshd, emulators, a browser
 	@"$(BIN)/python" -m tests.device.debian || echo "the tests on emulated boards will skip, with their reason" >&2
-	@"$(BIN)/python" -m pytest -m device
+	@EDGE_OPT_AT_LENGTH=1 "$(BIN)/python" -m pytest -m device
 
 lint: $(READY) ## check style, layout and types
 	@"$(BIN)/python" -m ruff check .

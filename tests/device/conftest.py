@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.device import boards, debian
+from tests.device.at_length import at_length
 from tests.device.sshd import SERVER, Board
 
 MakeBoard = Callable[..., Board]
@@ -72,7 +73,7 @@ def make_ready(make_board: MakeBoard, set_up: Callable[[str], Path]) -> MakeBoar
     return make
 
 
-@pytest.fixture(params=[HOST, "arm64"])
+@pytest.fixture(params=[HOST, pytest.param("arm64", marks=at_length)])
 def board(request: pytest.FixtureRequest, make_ready: MakeBoard) -> Board:
     """A board that is set up: this machine, and an emulated Raspberry Pi."""
     return make_ready(request.param)

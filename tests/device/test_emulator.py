@@ -29,6 +29,7 @@ from edge_opt.inputs import targets
 from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 from edge_opt.stages.evaluate import evaluate
 from edge_opt.types import Entry
+from tests.device.at_length import at_length
 
 pytestmark = [
     pytest.mark.device,
@@ -183,6 +184,7 @@ def test_float32_answers_of_arm64_are_close_to_those_of_this_machine(
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-4)
 
 
+@at_length
 def test_a_newer_processor_with_other_kernels_answers_the_same(
     arm64: str, artifacts: dict[str, Path], images: Path, tmp_path: Path
 ) -> None:
@@ -296,6 +298,7 @@ def old_qemu(tmp_path: Path) -> Path:
     return program
 
 
+@at_length
 def test_the_check_catches_qemu_that_computes_wrong_and_passes_it_where_it_does_not(arm64: str, old_qemu: Path) -> None:
     wrong = edge_opt("emulator", "check", "--qemu", str(old_qemu), "--cpu", "max")
     assert wrong.returncode == 2
@@ -305,6 +308,7 @@ def test_the_check_catches_qemu_that_computes_wrong_and_passes_it_where_it_does_
     assert right.returncode == 0, right.stderr
 
 
+@at_length
 def test_an_interrupted_setup_leaves_nothing_and_cleaning_removes_all(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "edge_opt", "emulator", "setup", "--arch", "armhf"],

@@ -1,6 +1,6 @@
 """Every command of the path from an SD card to a table, given as it stands there, against emulated Raspberry Pis.
 
-It takes half an hour, so it runs where ``EDGE_OPT_EVERY_COMMAND=1`` asks for it, as ``make test-devices`` does.
+It takes half an hour, so it runs where that is asked for, as ``make test-devices`` does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.device.at_length import at_length
 from tests.device.conftest import MakeBoard
 from tests.device.sshd import Board
 from tests.docs.pages import CHECKOUT, Page
 
-pytestmark = [pytest.mark.device, pytest.mark.slow, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.device, pytest.mark.slow, pytest.mark.timeout(5400), at_length]
 
 _MODEL = "sys/firmware/devicetree/base/model"
 _BY_HAND = ("ssh-keygen", "ssh-copy-id", "ssh ")  # a board of the tests knows its user already
@@ -49,8 +50,6 @@ def _ssh(folder: Path, boards: dict[str, Board]) -> str:
 
 
 def test_every_command_of_the_page_works(make_board: MakeBoard, tmp_path: Path) -> None:
-    if os.environ.get("EDGE_OPT_EVERY_COMMAND") != "1":
-        pytest.skip("it takes half an hour: make test-devices runs it, or set EDGE_OPT_EVERY_COMMAND=1")
     boards = {"raspberrypi.local": make_board("arm64"), "zero.local": make_board("arm64")}
     (boards["zero.local"].home.parents[1] / _MODEL).write_text("Raspberry Pi Zero 2 W Rev 1.0\0")
     environment = {

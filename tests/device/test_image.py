@@ -20,6 +20,7 @@ import pytest
 
 import edge_opt
 from tests.device import debian
+from tests.device.at_length import at_length
 from tests.fixtures import tiny
 from tests.fixtures.bundles import a_bundle
 
@@ -225,6 +226,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (said.returncode, said.stdout) == (0, "")
 
 
+@at_length
 @pytest.mark.device
 def test_the_image_runs_edge_opt_on_arm64_and_not_as_root(image: Image) -> None:
     about = image.configuration
@@ -238,6 +240,7 @@ def test_the_image_runs_edge_opt_on_arm64_and_not_as_root(image: Image) -> None:
     assert image.run("--version").stdout.split()[-1] == edge_opt.__version__
 
 
+@at_length
 @pytest.mark.device
 def test_nothing_of_the_build_is_left_in_the_image(image: Image) -> None:
     assert "PIP_" not in json.dumps(image.configuration)
@@ -250,6 +253,7 @@ def test_nothing_of_the_build_is_left_in_the_image(image: Image) -> None:
     assert wanted <= own
 
 
+@at_length
 @pytest.mark.device
 def test_it_weighs_less_than_450_mb_with_all_of_its_layers(
     image: Image, record_property: pytest.RecordProperty
@@ -264,6 +268,7 @@ def test_it_weighs_less_than_450_mb_with_all_of_its_layers(
     assert sum(size for _, size in image.files()) > 0.95 * whole
 
 
+@at_length
 @pytest.mark.device
 def test_models_are_measured_by_every_runtime_in_the_version_of_the_lock(image: Image, shared: Path) -> None:
     model = CHECKOUT / "examples/web_app/clothes_classifier.keras"
@@ -291,6 +296,7 @@ def test_models_are_measured_by_every_runtime_in_the_version_of_the_lock(image: 
         assert measured["memory_bytes"] > 0
 
 
+@at_length
 @pytest.mark.device
 def test_a_bundle_is_verified(image: Image, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
@@ -302,6 +308,7 @@ def test_a_bundle_is_verified(image: Image, tmp_path: Path) -> None:
     assert checks["latency"] == "noted"  # it was measured on another processor
 
 
+@at_length
 @pytest.mark.device
 def test_a_bundle_with_a_changed_file_is_refused(image: Image, tmp_path: Path) -> None:
     bundle = a_bundle(tmp_path)
@@ -312,6 +319,7 @@ def test_a_bundle_with_a_changed_file_is_refused(image: Image, tmp_path: Path) -
     assert json.loads(done.stdout)["status"] == "broken"
 
 
+@at_length
 @pytest.mark.device
 @pytest.mark.parametrize(
     ("runtime", "file"), [*zip(("litert", "onnxruntime", "openvino"), tiny.FILES.values(), strict=True)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.device.at_length import at_length
 from tests.device.conftest import MakeBoard
 from tests.device.sshd import Board, has_namespaces
 from tests.device.user import TINY, bench, edge_opt, on, refused, said, samples_ns
@@ -72,6 +74,7 @@ def test_a_board_answers_as_numpy_does(board: Board, data: Path) -> None:
     assert set(found[0]["accuracy"]["scores"]) == {1}
 
 
+@at_length
 def test_a_32_bit_board_answers_as_numpy_does(armhf_board: Board, data: Path) -> None:
     where = ("-t", "rpi3-32bit", "--device", armhf_board.address)
     found = said(edge_opt(armhf_board, "evaluate", TINY, *where, "-d", data, "--format", "json"))
@@ -121,6 +124,31 @@ def test_no_shell_reads_the_name_of_a_file(host_board: Board, tmp_path: Path) ->
 def test_what_a_login_shell_prints_disturbs_nothing(host_board: Board, start: str) -> None:
     (host_board.home / start).write_text("echo welcome\necho '{}'\necho to stderr >&2\nprintf 'no end of line'\n")
     assert said(edge_opt(host_board, *bench(host_board)))
+
+
+RELAY = """
+import os, socket, sys, threading
+with open({log!r}, "a") as log:
+    log.write("login\\n")
+there = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def up():
+    while data := os.read(0, 65536):
+        there.sendall(data)
+    there.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+while data := there.recv(65536):
+    os.write(1, data)
+"""
+
+
+def test_a_board_behind_a_jump_host_is_reached_by_one_connection(host_board: Board, tmp_path: Path) -> None:
+    log, relay = tmp_path / "log", tmp_path / "relay.py"
+    relay.write_text(RELAY.format(log=str(log)))
+    ssh = host_board.folder / "bin/ssh"  # that of the user, whose configuration names the relay
+    through = f'-o "ProxyCommand={sys.executable} {relay} %h %p" "$@"'
+    ssh.write_text(ssh.read_text().replace('"$@"', through))
+    assert said(edge_opt(host_board, *bench(host_board)))
+    assert log.read_text().split() == ["login"]
 
 
 def test_clean_leaves_nothing_and_may_be_asked_twice(board: Board) -> None:
