@@ -17,6 +17,7 @@ _NAMES = {
     "compare": "edge_opt.flows.api:compare",
     "convert": "edge_opt.flows.api:convert",
     "bench": "edge_opt.flows.api:bench",
+    "sustain": "edge_opt.flows.api:sustain",
     "evaluate": "edge_opt.flows.api:evaluate",
     "init": "edge_opt.flows.api:init",
     "diagnose": "edge_opt.flows.api:diagnose",

@@ -13,7 +13,7 @@ import pytest
 from edge_opt import registry
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.store import parse
-from edge_opt.types import Environment, TensorSpec
+from edge_opt.types import Environment, TensorSpec, Window
 from tests.fakes import FakeArtifact, FakeDevice
 from tests.fixtures import tiny
 
@@ -81,6 +81,17 @@ def test_a_timing_job_gives_raw_latencies_and_all_that_a_round_is_made_of(
     assert answer["runtime"] == "litert"
     assert answer["runtime_version"]
     assert parse(Environment, answer["environment"]).cores >= 1
+
+
+def test_a_sustain_job_gives_windows_without_a_pause(case: Case, inputs: Path, tmp_path: Path) -> None:
+    device, write = case
+    if refuses(device, "sustain"):
+        return
+    answer = device.run(job("sustain", write(tmp_path), inputs=str(inputs), seconds=0.3, window_seconds=0.1))
+    windows = [parse(Window, one) for one in answer["windows"]]
+    assert len(windows) >= 2
+    assert all(one.runs > 0 and one.p90_ns >= one.median_ns > 0 for one in windows)
+    assert [one.start_s for one in windows] == sorted(one.start_s for one in windows)
 
 
 def test_a_pair_job_gives_as_many_blocks_of_each_artifact(case: Case, inputs: Path, tmp_path: Path) -> None:
