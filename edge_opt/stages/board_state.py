@@ -26,6 +26,7 @@ _COOL = (
     "'edge-opt bench --sustained 5m' tells the speed that it keeps"
 )
 _GOVERNOR = "its governor may have changed it: 'performance' keeps it up; a weak power supply lowers it too"
+_NOT_HEAT = "its clock did not fall and it is not hot: look for other work on the device, and measure again"
 _COOL_ALONE = "cool it, with a heat sink or a fan, or count with the steady state"
 Looks = Mapping[str, Sequence[Sequence[DeviceState]]]  # by name, of each round
 
@@ -184,8 +185,16 @@ def _slower(name: str, found: Sustained) -> Iterator[Finding]:
         message=f"'{name}' gets slower as it runs: the steady state is {units.format_percent(slower, digits=0)} slower "
         f"than the beginning ({units.format_duration(found.steady.median_ns)} against "
         f"{units.format_duration(found.first.median_ns)})",
-        hint=_COOL_ALONE,
+        hint=_COOL_ALONE if _held_back(found) else _NOT_HEAT,
     )
+
+
+def _held_back(found: Sustained) -> bool:
+    """Whether heat may be the cause: where nothing is told, it is the usual one."""
+    before, after = found.first, found.steady
+    fallen = (after.frequency_hz or 0) < (before.frequency_hz or 0) * (1 - FALL_BOUND)
+    untold = before.frequency_hz is None and before.temperature_c is None
+    return untold or fallen or (after.temperature_c or 0) >= HOT_C
 
 
 def _unsettled(name: str, found: Sustained) -> Iterator[Finding]:

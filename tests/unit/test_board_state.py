@@ -161,6 +161,20 @@ def test_a_run_that_gets_slower_is_told_with_both_latencies() -> None:
     assert "25% slower than the beginning (11.25 ms against 9.00 ms)" in found.message
 
 
+@pytest.mark.parametrize(
+    ("steady_hz", "steady_c", "words"),
+    [(1.8e9, 48.0, "other work"), (1.2e9, 48.0, "cool it"), (1.8e9, 84.0, "cool it"), (None, None, "cool it")],
+)
+def test_what_got_slower_without_heat_is_not_to_be_cooled(
+    steady_hz: float | None, steady_c: float | None, words: str
+) -> None:
+    run = a_run(slowdown=(1.2, 1.25, 1.3))
+    told = {"frequency_hz": 1.8e9, "temperature_c": 48.0} if steady_hz else {}
+    steady = replace(run.steady, frequency_hz=steady_hz, temperature_c=steady_c)
+    found = the("EO322", sustained(replace(run, first=replace(run.first, **told), steady=steady)))
+    assert words in found.hint
+
+
 @pytest.mark.parametrize("slowdown", [(1.01, 1.04, 1.06), (0.9, 1.2, 1.5)])
 def test_a_little_slower_or_perhaps_slower_is_not_told(slowdown: tuple[float, float, float]) -> None:
     assert sustained(a_run(slowdown=slowdown)) == ()

@@ -353,7 +353,7 @@ def test_the_table_shows_the_beginning_and_the_steady_state(device: FakeDevice, 
     ended = CliRunner().invoke(cli, ["bench", str(artifact), "--sustained", "6m", "-o", str(tmp_path / "run")])
     assert ended.exit_code == 0, ended.stderr
     heading, first, second = ended.stdout.splitlines()
-    assert [cell.strip() for cell in heading.split("|")[1:-1]][-2:] == ["clock", "heat"]
+    assert [cell.strip() for cell in heading.split("|")[1:-1]][-2:] == ["clock", "temperature"]
     assert "beginning, 1 min 0 s" in first
     assert "1.80 GHz" in first
     assert "steady state, 2 min 24 s" in second
@@ -373,7 +373,7 @@ def test_a_column_that_nobody_tells_is_left_out(device: FakeDevice, artifact: Pa
     ended = CliRunner().invoke(cli, ["bench", str(artifact), "--sustained", "20s"])
     assert "GHz" not in ended.stdout
     assert "clock" not in ended.stdout
-    assert "heat" not in ended.stdout
+    assert "temperature" not in ended.stdout
 
 
 def test_json_is_the_runs_and_csv_a_row_for_each_window(device: FakeDevice, artifact: Path) -> None:
