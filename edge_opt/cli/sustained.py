@@ -85,7 +85,7 @@ def _rows(held: Held, unit: units.TimeUnit) -> list[dict[str, str]]:
             f"p90 {unit}": units.format_time(stretch.p90_ns, unit),
             "time against beginning": ratio,
             "clock": tables.NONE if stretch.frequency_hz is None else units.format_hz(stretch.frequency_hz),
-            "temperature": tables.NONE if stretch.temperature_c is None else units.format_celsius(stretch.temperature_c),
+            "temperature": tables.NONE if (one := stretch.temperature_c) is None else units.format_celsius(one),
         }
         for name, (stretch, ratio) in ends.items()
     ]

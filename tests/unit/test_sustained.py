@@ -357,7 +357,7 @@ def test_the_table_shows_the_beginning_and_the_steady_state(device: FakeDevice, 
     assert "beginning, 1 min 0 s" in first
     assert "1.80 GHz" in first
     assert "steady state, 2 min 24 s" in second
-    assert "1.20 GHz | 82 °C" in second
+    assert "1.20 GHz |       82 °C" in second
     assert "1.50x (1.50x … 1.50x)" in second
     assert "warning[EO322]" in ended.stderr
 
