@@ -218,6 +218,11 @@ def format_hz(hz: float) -> str:
     return f"{hz / 1e9:.2f} GHz" if hz >= 999.5e6 else f"{hz / 1e6:.0f} MHz"
 
 
+def format_processor(cores: int, cpu: str) -> str:
+    """``2x AMD EPYC``; the name of an ARM processor counts its cores itself: ``4x Cortex-A72``."""
+    return cpu if re.match(r"\d+x ", cpu) else f"{cores}x {cpu}"
+
+
 def format_celsius(celsius: float) -> str:
     """A temperature: ``61 °C``."""
     return f"{_decimals(celsius, 0)} °C"

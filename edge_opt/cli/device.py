@@ -110,7 +110,7 @@ def _lines(found: Checked) -> Iterator[str]:
     machine = found.machine
     free, taken = units.format_bytes(found.free_bytes), units.format_bytes(found.taken_bytes)
     facts = {
-        "board": machine.board or "it does not say",
+        "board": machine.board or "unknown",
         "processor": f"{machine.cpu} · {machine.machine} · {units.format_bytes(machine.ram_bytes)} of memory",
         "system": f"{found.system} · {machine.system} · {found.glibc} · Python {found.python}",
         "now": " · ".join(filter(None, _now(found))),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_opt import __version__, registry, stats
+from edge_opt import __version__, registry, stats, units
 from edge_opt.errors import InputError
 from edge_opt.flows.bench import Benched, time_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
@@ -200,7 +200,7 @@ def _machine(report: Report) -> str:
     for trial in report.trials:
         if isinstance(trial.measured, Measured):
             found = trial.measured.environment
-            return f"{found.cores}x {found.cpu}"
+            return units.format_processor(found.cores, found.cpu)
     return ""
 
 
@@ -248,7 +248,7 @@ def _row_of(one: Benched, scores: Evaluated | None, bench: Bench, *, first: bool
         artifact=shlex.quote(str(one.artifact)),
         model="",
         target=bench.target.name,
-        machine=f"{machine.cores}x {machine.cpu}",
+        machine=units.format_processor(machine.cores, machine.cpu),
         threads=one.measured.threads,
         format={".xml": "openvino"}.get(one.artifact.suffix, one.artifact.suffix.removeprefix(".")),
         runtime=one.measured.runtime_version,

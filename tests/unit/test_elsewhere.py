@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_opt import limits, registry
+from edge_opt import limits, registry, units
 from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
 from edge_opt.flows import answering, arm_system, boards, wheels
@@ -341,3 +341,9 @@ def test_a_name_that_is_nearly_a_target_and_a_forgotten_scheme_are_recognised() 
 
 def test_the_profile_that_a_board_stands_for_is_found() -> None:
     assert [name for name in targets.names() if targets.stands_for(name, PI)] == ["rpi4"]
+
+
+def test_the_cores_of_a_processor_are_counted_once() -> None:
+    assert units.format_processor(2, "AMD EPYC") == "2x AMD EPYC"
+    assert units.format_processor(4, "4x Cortex-A72") == "4x Cortex-A72"
+    assert units.format_processor(8, "4x Cortex-A55 + 4x Cortex-A76") == "4x Cortex-A55 + 4x Cortex-A76"

@@ -166,7 +166,7 @@ def text(calibration: Calibration) -> str:
     alarms += f"({units.format_confidence(rate.confidence)} interval {units.format_percent(rate.low, digits=1)} … "
     alarms += f"{units.format_percent(rate.high, digits=1)})"
     lines = {
-        "runner": f"{calibration.fingerprint.cores}x {calibration.fingerprint.cpu}",
+        "runner": units.format_processor(calibration.fingerprint.cores, calibration.fingerprint.cpu),
         "runtime": f"{calibration.fingerprint.runtime_version}, threads {calibration.fingerprint.threads}",
         "equals compared": f"{runs}: {_kinds(calibration)}; at a limit of {words.allowed(calibration.limit)}",
         **({"processes that fit": _fitting(calibration)} if calibration.most < sequence.MOST else {}),

@@ -48,7 +48,8 @@ def machine(report: Report) -> str:
     for one in (trial(report, report.baseline), *report.trials):
         if isinstance(one.measured, Measured):
             found = one.measured.environment
-            return f"{report.target.name}: {found.cores}x {found.cpu}, {found.system} {found.machine}"
+            processor = units.format_processor(found.cores, found.cpu)
+            return f"{report.target.name}: {processor}, {found.system} {found.machine}"
     return f"{report.target.name}: {report.target.description}"
 
 
