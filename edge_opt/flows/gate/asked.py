@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_opt import units
+from edge_opt import registry, units
 from edge_opt.errors import InputError, RunError
 from edge_opt.flows.addresses import target_of
 from edge_opt.flows.asked import device, executor, known_runtime, silent
@@ -20,7 +20,7 @@ from edge_opt.flows.gate.subject import subject_of
 from edge_opt.flows.given import environment_of, require_match, require_times, temporary
 from edge_opt.stages.gate import fingerprints
 from edge_opt.store import Run, write_whole
-from edge_opt.types import Calibration, Finding, Gate, Watch
+from edge_opt.types import Calibration, Finding, Gate, Target, Watch
 
 GATE_LIMITS = tuple(DEFAULTS)
 BUDGET = "60s"
@@ -62,8 +62,7 @@ def gate(
         _refuse("results of pytest-benchmark", {**elsewhere, **_named(limits, "latency")})
         return benchmarks.gate(Path(candidate), Path(baseline), _latency(allowed), seed=seed, command=command)
     profile = target_of(target, devices)
-    timing = device(profile)
-    require_times(profile, timing)
+    timing = _timing(profile)
     if against is not None:
         _refuse("a history", {**elsewhere, **_named(limits, *stored.MEASURES)})
         shares = {name: limit for name, limit in allowed.shares.items() if name in stored.MEASURES}
@@ -89,6 +88,13 @@ def gate(
         return check.gate(asked, run=run, device=timing, watch=watch)
 
 
+def _timing(target: Target) -> registry.Device:
+    """The target's device. Raises InputError where it measures no latency."""
+    found = device(target)
+    require_times(target, found)
+    return found
+
+
 def gate_record(
     artifact: str | Path,
     history: str | Path,
@@ -105,8 +111,7 @@ def gate_record(
     """``artifact`` as it was measured now, under ``label``, appended to the file ``history``."""
     known_runtime(runtime)
     profile = target_of(target, devices)
-    timing = device(profile)
-    require_times(profile, timing)
+    timing = _timing(profile)
     require_match(profile, timing)
     subject = subject_of(Path(artifact), profile, timing, runtime=runtime, threads=threads)
     return stored.record(subject, Path(history), label, device=timing, watch=watch, rounds=rounds, seed=seed)
@@ -137,8 +142,7 @@ def gate_calibrate(
     if not place.parent.is_dir():  # it is written when all is measured
         raise InputError(f"there is no folder '{place.parent}' for '{place}'", "make it, or give another -o")
     _require_calibration(place)
-    timing = device(profile)
-    require_times(profile, timing)
+    timing = _timing(profile)
     require_match(profile, timing)
     subject = subject_of(Path(baseline), profile, timing, runtime=runtime, threads=threads)
     here = fingerprints.fingerprint(subject, environment_of(timing))
