@@ -279,6 +279,7 @@ def test_a_job_runs_there_and_its_outputs_come_back(ready: Path, tmp_path: Path)
     assert not list((ready / "home/.edge-opt/jobs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_while_a_job_runs_costs_nothing(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = SshDevice(ADDRESS)
     device.run(job("environment"))
@@ -295,6 +296,7 @@ def test_a_device_that_does_not_come_back_is_given_up_with_what_to_do(ready: Pat
     assert "switched on" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_that_a_connection_broke_is_told_while_it_is_tried_again(ready: Path, caplog: pytest.LogCaptureFixture) -> None:
     board = Board(address_of(ADDRESS))
     board.describe()
@@ -362,6 +364,7 @@ def test_a_runtime_that_is_missing_there_is_said_of_the_board(ready: Path) -> No
     assert "device setup" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_keeper_that_is_killed_does_not_let_a_second_worker_begin_beside_the_first(ready: Path) -> None:
     device = SshDevice(ADDRESS)
     device.run(job("environment"))
