@@ -5,14 +5,11 @@ Nothing in it is ever installed: packages are unpacked, and none of their script
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,11 +18,11 @@ import numpy as np
 from edge_opt import registry
 from edge_opt.devices import emulator as emulated
 from edge_opt.devices.emulator import EmulatorDevice, Record
-from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
+from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.flows import arm_system, wheels
 from edge_opt.flows.availability import Answered, answers
 from edge_opt.inputs import parity
-from edge_opt.store import dump, room, write_whole
+from edge_opt.store import dump, room, undisturbed, write_whole
 from edge_opt.types import Step, Watch
 
 _ALLOWED = {"int8": 0.0, "float32": 1e-4}
@@ -66,7 +63,7 @@ def setup(arch: str, watch: Watch, qemu: Path | None = None, cpu: str = "") -> C
     _require_place()
     named = None if qemu is None else _program(qemu)
     wanted, folder = _wanted(arch), emulated.folder_of(arch)
-    with _undisturbed(folder):
+    with undisturbed(folder, "an emulator", arm_system.NO_ROOM):
         partial = folder.with_name(f".{arch}.partial")
         shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
         if found := _working(folder, arch, wanted, named, cpu, watch):
@@ -110,7 +107,7 @@ def clean(arch: str = "") -> tuple[Path, ...]:
             f"there is no emulated {arch or 'ARM'} system to remove", f"it would be in '{emulated.folder_of(asked[0])}'"
         )
     for folder in there:
-        with _undisturbed(folder):
+        with undisturbed(folder, "an emulator", arm_system.NO_ROOM):
             leaving = folder.with_name(f".{folder.name}.partial")
             shutil.rmtree(leaving, ignore_errors=True)
             folder.rename(leaving)  # at once, so that nobody meets a half
@@ -228,20 +225,3 @@ def _tell(watch: Watch, what: str, done: int) -> None:
 def _write(folder: Path, record: Record) -> None:
     with room(folder, arm_system.NO_ROOM):
         write_whole(folder / emulated.RECORD, json.dumps(dump(record), indent=1))
-
-
-@contextmanager
-def _undisturbed(folder: Path) -> Iterator[None]:
-    """A time in which nobody else makes or removes an emulated system beside ``folder``. Raises RunError."""
-    with room(folder.parent, arm_system.NO_ROOM):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise RunError(
-                f"another edge-opt is setting up an emulator in '{folder.parent}'", "wait for it to end"
-            ) from error
-        finally:
-            os.close(handle)

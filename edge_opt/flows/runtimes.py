@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions, packages_distributions
 from importlib.util import find_spec
@@ -16,17 +13,18 @@ from typing import Any, Literal
 
 import edge_opt.runtimes
 from edge_opt import registry
-from edge_opt.errors import EdgeOptError, InputError, MissingPackage, RunError, StepFailed
+from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
 from edge_opt.flows.availability import prove
 from edge_opt.flows.wheels import own_variables
 from edge_opt.limits import run_limited
 from edge_opt.stages import plan
-from edge_opt.store import room
+from edge_opt.store import undisturbed
 from edge_opt.types import Step, Watch
 
 _WORKER = Path(edge_opt.runtimes.__path__[0]) / "worker.py"
 _STEP_S = 900.0  # making an environment may fetch a Python
 _LONGEST = 300
+_NO_ROOM = "free some, or set XDG_DATA_HOME to a folder on another disk"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +53,7 @@ def add(name: str, watch: Watch) -> Known:
     """
     module = _owner(name)
     folder: Path = module.folder()
-    with _undisturbed(folder):
+    with undisturbed(folder, "a runtime", _NO_ROOM):
         partial = folder.with_name(f".{name}.partial")
         shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
         if folder.exists() and _works(name, folder):
@@ -78,7 +76,7 @@ def remove(name: str) -> Path:
     folder: Path = _owner(name).folder()
     if not folder.exists():
         raise InputError(f"the runtime '{name}' has no environment to remove", "'edge-opt runtime list' shows them")
-    with _undisturbed(folder):
+    with undisturbed(folder, "a runtime", _NO_ROOM):
         leaving = folder.with_name(f".{name}.partial")
         shutil.rmtree(leaving, ignore_errors=True)
         folder.rename(leaving)  # at once, so that nobody meets a half
@@ -129,23 +127,6 @@ def _version(module: Any, own: Path | None) -> str:
         reach = [str(path) for path in own.glob("lib/python*/site-packages")]
         listed = list(distributions(name=getattr(module, "INSTALL", ""), path=reach))
     return " ".join(f"{one.metadata['Name']} {one.version}" for one in listed)
-
-
-@contextmanager
-def _undisturbed(folder: Path) -> Iterator[None]:
-    """A time in which nobody else makes or removes an environment beside ``folder``. Raises RunError."""
-    with room(folder.parent, "free some, or set XDG_DATA_HOME to a folder on another disk"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise RunError(
-                f"another edge-opt is setting up a runtime in '{folder.parent}'", "wait for it to end"
-            ) from error
-        finally:
-            os.close(handle)
 
 
 def _works(name: str, folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_opt.store.cache import Cache, cache_folder, code, content
-from edge_opt.store.files import array, measure, measure_files, read_json, room, write_whole
+from edge_opt.store.files import array, measure, measure_files, read_json, room, undisturbed, write_whole
 from edge_opt.store.folder import SCHEMA_VERSION, Run, Stored, clear
 from edge_opt.store.nouns import dump, parse, parse_answer
 
@@ -24,5 +24,6 @@ __all__ = [
     "parse_answer",
     "read_json",
     "room",
+    "undisturbed",
     "write_whole",
 ]

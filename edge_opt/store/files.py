@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -88,3 +89,23 @@ def room(folder: Path, hint: str = OTHER_FOLDER) -> Iterator[None]:
                 f"'{folder}' cannot be written: {error.strerror}", "give another folder, or the right to write there"
             ) from error
         raise
+
+
+@contextmanager
+def undisturbed(folder: Path, what: str, no_room: str) -> Iterator[None]:
+    """A time in which nobody else sets up ``what``, as "a runtime", beside ``folder``; its parent is then there.
+
+    Raises RunError where somebody does, and with the hint ``no_room`` where the disk is full.
+    """
+    with room(folder.parent, no_room):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise RunError(
+                f"another edge-opt is setting up {what} in '{folder.parent}'", "wait for it to end"
+            ) from error
+        finally:
+            os.close(handle)

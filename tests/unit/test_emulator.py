@@ -23,7 +23,7 @@ from edge_opt.flows.asked import silent
 from edge_opt.flows.availability import answers
 from edge_opt.inputs import parity
 from edge_opt.registry import load
-from edge_opt.store import parse
+from edge_opt.store import parse, undisturbed
 from edge_opt.types import Environment
 from tests.fixtures import tiny
 
@@ -473,7 +473,8 @@ def test_a_machine_that_needs_none_or_can_have_none_is_told_so(
 
 
 def test_two_do_not_set_up_at_once(steps: list[str], cache: Path) -> None:
-    with emulator._undisturbed(emulated.folder_of("arm64")), pytest.raises(RunError, match="another edge-opt"):
+    busy = undisturbed(emulated.folder_of("arm64"), "an emulator", "free some")
+    with busy, pytest.raises(RunError, match="another edge-opt"):
         emulator.setup("arm64", silent)
 
 
