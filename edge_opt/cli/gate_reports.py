@@ -13,7 +13,7 @@ import click
 from edge_opt.errors import EdgeOptError, InputError, RunError
 from edge_opt.flows.gate import runner
 from edge_opt.flows.gate.size import is_network
-from edge_opt.flows.given import files_of
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.results.gate import FORMATS, Unclear, render
 from edge_opt.types import Gate
 

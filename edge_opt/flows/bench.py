@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, MissingPackage, StepFailed
-from edge_opt.flows.given import CHECK, entries_of, finish, require_match, require_times, size_of
+from edge_opt.flows.given import CHECK, entries_of, finish, require_match, require_times
+from edge_opt.nets.artifact_files import size_of
 from edge_opt.stages import board_state, noise
 from edge_opt.stages.benchmark import Protocol, benchmark
 from edge_opt.store import Run

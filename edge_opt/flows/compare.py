@@ -11,8 +11,8 @@ from edge_opt import __version__, registry, stats, units
 from edge_opt.errors import InputError
 from edge_opt.flows.bench import Benched, time_artifacts
 from edge_opt.flows.evaluate import Evaluated, score_artifacts
-from edge_opt.flows.given import files_of
 from edge_opt.inputs import dataset as datasets
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.results.report.side_by_side import Comparison, Row
 from edge_opt.stages.benchmark import Protocol
 from edge_opt.store import Run, measure_files

@@ -11,10 +11,11 @@ import numpy as np
 from edge_opt import registry, stats
 from edge_opt.errors import StepFailed
 from edge_opt.flows.contract import contract_of
-from edge_opt.flows.given import CHECK, size_of
+from edge_opt.flows.given import CHECK
 from edge_opt.flows.prepare import classes_of, counting, names_of, read_data
 from edge_opt.inputs import dataset as datasets
 from edge_opt.inputs import preprocess
+from edge_opt.nets.artifact_files import size_of
 from edge_opt.stages import contract as contracts
 from edge_opt.stages import guard
 from edge_opt.stages.evaluate import Tally, evaluate

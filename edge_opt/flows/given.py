@@ -12,8 +12,7 @@ from pathlib import Path
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, RunError, UnknownName
 from edge_opt.inputs import targets
-from edge_opt.nets.artifact_files import files_of as files_of
-from edge_opt.nets.artifact_files import size_of as size_of
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.store import Run, measure_files, parse_answer
 from edge_opt.types import Entry, Environment, Target
 

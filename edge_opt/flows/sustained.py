@@ -11,17 +11,8 @@ from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackag
 from edge_opt.flows.addresses import target_of
 from edge_opt.flows.asked import device as device_of
 from edge_opt.flows.asked import silent
-from edge_opt.flows.given import (
-    CHECK,
-    entries_of,
-    fingerprint,
-    finish,
-    kept,
-    require_match,
-    require_times,
-    runtimes_of,
-    size_of,
-)
+from edge_opt.flows.given import CHECK, entries_of, fingerprint, finish, kept, require_match, require_times, runtimes_of
+from edge_opt.nets.artifact_files import size_of
 from edge_opt.results.report.pictures import canvas
 from edge_opt.results.report.pictures.sustained import Course, sketch
 from edge_opt.stages import board_state, noise, steady

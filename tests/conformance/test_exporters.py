@@ -15,8 +15,8 @@ import pytest
 from edge_opt import registry
 from edge_opt.errors import DataError, EdgeOptError, InputError, MissingPackage, StepFailed, UnknownName
 from edge_opt.executors.process import ProcessExecutor
-from edge_opt.flows.given import files_of
 from edge_opt.inputs.recipes import RECIPES
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.store import measure, measure_files
 from edge_opt.types import Quantization, Recipe, Source
 from tests.fixtures import networks, tiny

@@ -12,8 +12,8 @@ import pytest
 from edge_opt.errors import InputError, StepFailed
 from edge_opt.flows import api, convert
 from edge_opt.flows.gate.subject import given_at
-from edge_opt.flows.given import files_of, size_of
 from edge_opt.inputs import recipes, targets
+from edge_opt.nets.artifact_files import files_of, size_of
 from edge_opt.store import measure, measure_files
 from edge_opt.types import Candidate
 from tests.fixtures import external, tiny

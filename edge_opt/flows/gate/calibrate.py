@@ -12,7 +12,8 @@ from pathlib import Path
 from edge_opt import registry, stats
 from edge_opt.errors import EdgeOptError, StepFailed
 from edge_opt.flows.gate.subject import entry
-from edge_opt.flows.given import environment_of, files_of
+from edge_opt.flows.given import environment_of
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.stages.gate import fingerprints, paired, power, sequence
 from edge_opt.store import Run, measure_files
 from edge_opt.types import Calibration, Entry, Finding, Step, Subject, Watch

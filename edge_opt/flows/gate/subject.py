@@ -11,7 +11,8 @@ from edge_opt import registry
 from edge_opt.errors import InputError, RunError, StepFailed
 from edge_opt.flows import promises
 from edge_opt.flows.asked import load_report
-from edge_opt.flows.given import CHECK, SUFFIXES, entry_of, files_of
+from edge_opt.flows.given import CHECK, SUFFIXES, entry_of
+from edge_opt.nets.artifact_files import files_of
 from edge_opt.results.report import words
 from edge_opt.store import measure, measure_files, parse
 from edge_opt.types import Entry, Measured, Record, Report, Subject, Target, TensorSpec
