@@ -11,8 +11,8 @@ import click
 from edge_opt import units
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.flows import boards
-from edge_opt.flows.boards import Checked
+from edge_opt.flows.machines import boards
+from edge_opt.flows.machines.boards import Checked
 from edge_opt.results.report import tables
 from edge_opt.store import dump
 

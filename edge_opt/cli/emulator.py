@@ -9,8 +9,8 @@ import click
 
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.flows import emulator as flow
-from edge_opt.flows.emulator import Checked
+from edge_opt.flows.machines import emulator as flow
+from edge_opt.flows.machines.emulator import Checked
 from edge_opt.results.report import tables
 
 _ARCH = click.option(

@@ -11,8 +11,9 @@ import click
 
 from edge_opt.cli import options
 from edge_opt.cli.progress import Progress
-from edge_opt.flows import api, runtimes
-from edge_opt.flows.doctor import Examined
+from edge_opt.flows import api
+from edge_opt.flows.machines import runtimes
+from edge_opt.flows.machines.doctor import Examined
 from edge_opt.flows.verify import summary
 from edge_opt.results.report import tables
 from edge_opt.store import dump

@@ -1,7 +1,7 @@
 """An emulated ARM processor as a device: QEMU runs the worker with the Python and the runtimes of an ARM system.
 
 What it answers are the answers of ARM's kernels; how long that takes is nobody's latency, so no time is ever taken.
-``edge-opt emulator setup`` makes the ARM system in the user's cache folder (edge_opt/flows/emulator.py)::
+``edge-opt emulator setup`` makes the ARM system in the user's cache folder (edge_opt/flows/machines/emulator.py)::
 
     ~/.cache/edge-opt/emulator/arm64/
       emulator.json     which QEMU, the versions of the runtimes, the processors that were checked

@@ -15,9 +15,9 @@ from edge_opt.flows import inspect as inspecting
 from edge_opt.flows import verify as verifying
 from edge_opt.flows.addresses import target_of
 from edge_opt.flows.asked import budgeted, device, known_runtime, load_report, silent
-from edge_opt.flows.doctor import Examined, examine
 from edge_opt.flows.given import runtimes_of, temporary
 from edge_opt.flows.inspect import Inspected
+from edge_opt.flows.machines.doctor import Examined, examine
 from edge_opt.flows.verify import Verified
 from edge_opt.results.report.side_by_side import Comparison
 from edge_opt.stages.benchmark import Protocol

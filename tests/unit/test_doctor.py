@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from edge_opt import registry, turns
 from edge_opt.cli.machine import doctor as command
 from edge_opt.errors import Crashed, DeviceBusy, MissingPackage, StepFailed
-from edge_opt.flows import availability, doctor, probes
+from edge_opt.flows.machines import availability, doctor, probes
 from edge_opt.flows.parts import PARTS, Part
 from edge_opt.inputs import probe
 from tests.fakes import ENVIRONMENT, FakeExecutor
@@ -161,7 +161,7 @@ def test_what_is_installed_here_works() -> None:
 def test_a_package_that_gives_something_wrong_is_broken_also_where_asserts_are_left_out() -> None:
     code = """
 import numpy as np
-from edge_opt.flows import probes
+from edge_opt.flows.machines import probes
 np.array_equal = lambda *_: False
 print(probes.attempt(["pillow"])[0])
 """

@@ -16,10 +16,11 @@ from click.testing import CliRunner
 from edge_opt import limits, registry, units
 from edge_opt.cli.main import cli
 from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
-from edge_opt.flows import answering, arm_system, boards, wheels
+from edge_opt.flows import answering
 from edge_opt.flows.addresses import each_target, target_of
 from edge_opt.flows.asked import device
 from edge_opt.flows.given import temporary
+from edge_opt.flows.machines import arm_system, boards, wheels
 from edge_opt.inputs import targets
 from edge_opt.types import Entry, Environment, Target
 from tests.fakes import FakeArtifact, FakeDevice

@@ -18,9 +18,9 @@ from edge_opt.cli.main import cli
 from edge_opt.devices import emulator as emulated
 from edge_opt.devices.emulator import EmulatorDevice, Record
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, RunError, StepFailed
-from edge_opt.flows import arm_system, emulator, wheels
 from edge_opt.flows.asked import silent
-from edge_opt.flows.availability import answers
+from edge_opt.flows.machines import arm_system, emulator, wheels
+from edge_opt.flows.machines.availability import answers
 from edge_opt.inputs import parity
 from edge_opt.registry import load
 from edge_opt.store import parse, undisturbed

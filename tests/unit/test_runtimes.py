@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from edge_opt import registry
 from edge_opt.cli.machine import runtime_list
 from edge_opt.errors import InputError, MissingPackage, RunError, StepFailed, UnknownName
-from edge_opt.flows import runtimes
 from edge_opt.flows.given import entries_of, runtimes_of
+from edge_opt.flows.machines import runtimes
 from edge_opt.inputs import targets
 from edge_opt.limits import Completed
 from edge_opt.results.export import python as bundle

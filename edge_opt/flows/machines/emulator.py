@@ -19,8 +19,8 @@ from edge_opt import registry
 from edge_opt.devices import emulator as emulated
 from edge_opt.devices.emulator import EmulatorDevice, Record
 from edge_opt.errors import DeviceError, EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.flows import arm_system, wheels
-from edge_opt.flows.availability import Answered, answers
+from edge_opt.flows.machines import arm_system, wheels
+from edge_opt.flows.machines.availability import Answered, answers
 from edge_opt.inputs import parity
 from edge_opt.store import dump, room, undisturbed, write_whole
 from edge_opt.types import Step, Watch

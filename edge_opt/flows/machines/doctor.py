@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from edge_opt import registry, turns, units
 from edge_opt.errors import MissingPackage, StepFailed
-from edge_opt.flows import probes, runtimes
-from edge_opt.flows.availability import prove
+from edge_opt.flows.machines import probes, runtimes
+from edge_opt.flows.machines.availability import prove
 from edge_opt.flows.parts import PARTS, Part
 from edge_opt.stages import plan
 from edge_opt.store import cache_folder

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import edge_opt.runtimes
 from edge_opt import registry
 from edge_opt.errors import EdgeOptError, InputError, MissingPackage, StepFailed
-from edge_opt.flows.availability import prove
-from edge_opt.flows.wheels import own_variables
+from edge_opt.flows.machines.availability import prove
+from edge_opt.flows.machines.wheels import own_variables
 from edge_opt.limits import run_limited
 from edge_opt.stages import plan
 from edge_opt.store import undisturbed

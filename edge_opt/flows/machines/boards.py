@@ -10,8 +10,8 @@ from typing import Any
 
 from edge_opt import registry
 from edge_opt.errors import DeviceError, DeviceLost, EdgeOptError, InputError, UnknownName
-from edge_opt.flows import wheels
-from edge_opt.flows.availability import prove
+from edge_opt.flows.machines import wheels
+from edge_opt.flows.machines.availability import prove
 from edge_opt.remote import Board, Member, Parcel, address_of
 from edge_opt.stages import board_state
 from edge_opt.store import parse_answer

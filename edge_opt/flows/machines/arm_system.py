@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_opt.devices import emulator as emulated
 from edge_opt.errors import MissingPackage, RunError, StepFailed
-from edge_opt.flows.wheels import FULL, Machine, own_variables
+from edge_opt.flows.machines.wheels import FULL, Machine, own_variables
 from edge_opt.limits import run_limited
 
 NO_ROOM = "free 1 GB, or set XDG_CACHE_HOME to a folder on another disk"
