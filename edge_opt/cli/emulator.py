@@ -67,8 +67,8 @@ def check(arch: str, qemu: Path | None, cpu: str, quiet: bool, verbose: bool, de
 @click.option("--arch", default="", metavar="arm64|armhf", help="Only this one; all of them without it.")
 def clean(arch: str) -> None:
     """Remove the emulated systems."""
-    for folder in flow.clean(arch):
-        click.echo(f"removed: {folder}")
+    for line in [f"removed: {folder}" for folder in flow.clean(arch)] or ["no emulated system is there"]:
+        click.echo(line)
 
 
 def _show(found: Checked) -> None:

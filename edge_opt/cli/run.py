@@ -264,7 +264,7 @@ def bench(ctx: click.Context, /, artifacts: tuple[Path, ...], threads: int | Non
     it was stopped. Exit code 1: the steady state breaks the target's latency limit; 3: edge-opt cannot tell.
     """
     quiet, verbose, _ = rest.pop("quiet"), rest.pop("verbose"), rest.pop("debug")
-    if seconds := rest.pop("sustained"):
+    if (seconds := rest.pop("sustained")) is not None:
         rest.pop("rounds")
         if ctx.get_parameter_source("rounds") is ParameterSource.COMMANDLINE:
             raise InputError("'--sustained' runs without a pause, so it has no rounds", "give one of the two")

@@ -21,7 +21,7 @@ from edge_opt.types import Window
 _NO_PICTURE = "no picture: it needs the package 'matplotlib', which is not installed: pip install 'edge-opt[report]'"
 sustained_option = click.option(
     "--sustained",
-    default="",
+    default=None,
     metavar="5m",
     help="Run each ARTIFACT without a pause for this time instead, and compare how fast it stays with its beginning.",
 )

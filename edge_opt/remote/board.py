@@ -19,15 +19,16 @@ from edge_opt.limits import Completed
 from edge_opt.remote.connection import Address, Connection
 from edge_opt.remote.parcels import Member, Parcel, batches
 from edge_opt.remote.said import answer_in, completed
+from edge_opt.runtimes.board import ANSWER
 
 _RUNTIMES = Path(edge_opt.runtimes.__path__[0])
 _MODULES = ("shelf", "keeper", "board")  # of edge_opt/runtimes: each imports those before it
 # The only words that the login shell of a board ever reads. What is asked travels on stdin, where no shell looks.
 _COMMAND = 'exec python3 -I -c "import sys;exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"'
-_LOADER = b"""
+_LOADER = f"""
 import sys, types
 if sys.version_info < (3, 9):
-    print('\\nedge-opt-board {"error": {"stage": "python", "message": "%d.%d"}}' % sys.version_info[:2])
+    print('\\n{ANSWER}{{"error": {{"stage": "python", "message": "%d.%d"}}}}' % sys.version_info[:2])
     sys.exit(1)
 for line in sys.stdin.buffer:
     name, size = line.decode().split()
@@ -35,7 +36,7 @@ for line in sys.stdin.buffer:
     exec(compile(sys.stdin.buffer.read(int(size)), name + ".py", "exec"), module.__dict__)
     if name == "board":
         module.main()
-"""
+""".encode()
 _ASK_S = 60.0
 _WAIT_S = 900.0  # one look at a job: each starts a Python there, which had better not be while something is timed
 _PATIENCE_S = 90.0  # until a device that vanished is given up

@@ -9,8 +9,9 @@ from typing import Any
 from edge_opt.errors import DeviceBusy, DeviceError, DeviceLost, OutOfMemory, TimedOut
 from edge_opt.limits import Completed, crash
 from edge_opt.remote.connection import Address
+from edge_opt.runtimes.board import ANSWER
 
-_MARK = b"\nedge-opt-board "
+_MARK = f"\n{ANSWER}".encode()
 _NO_PYTHON = 127  # of a shell that does not find a command
 
 

@@ -99,13 +99,9 @@ def check(arch: str, watch: Watch, cpu: str = "", qemu: Path | None = None) -> C
 
 
 def clean(arch: str = "") -> tuple[Path, ...]:
-    """The folders of the emulated system of ``arch``, or of all of them, which are gone. Raises InputError for none."""
+    """The folders of the emulated system of ``arch``, or of all of them, which are gone; none where none was there."""
     asked = [emulated.architecture_of(arch).name] if arch else list(emulated.ARCHITECTURES)
     there = [folder for folder in map(emulated.folder_of, asked) if folder.exists()]
-    if not there:
-        raise InputError(
-            f"there is no emulated {arch or 'ARM'} system to remove", f"it would be in '{emulated.folder_of(asked[0])}'"
-        )
     for folder in there:
         with undisturbed(folder, "an emulator", arm_system.NO_ROOM):
             leaving = folder.with_name(f".{folder.name}.partial")
