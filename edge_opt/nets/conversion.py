@@ -81,9 +81,11 @@ def imported(module: str, package: str, extra: str, purpose: str) -> Any:
 def converting(library: str, to: str) -> Iterator[None]:
     """Keep stdout clean while a library works, C++ and all, and turn its errors into a StepFailed of one sentence.
 
-    What it prints goes to stderr; warnings and its log below errors are dropped. For the whole process.
+    What it prints goes to stderr; warnings and its log below errors are dropped. For the whole process. The root logger
+    is afterwards as it was: OpenVINO's converter, where it fails, leaves it without its warnings.
     """
-    logged = logging.root.manager.disable
+    root = logging.root
+    logged, level, filters, handlers = root.manager.disable, root.level, [*root.filters], [*root.handlers]
     sys.stdout.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -100,6 +102,8 @@ def converting(library: str, to: str) -> Iterator[None]:
         ) from error
     finally:
         logging.disable(logged)
+        root.setLevel(level)
+        root.filters, root.handlers = filters, handlers
         os.dup2(stdout, 1)
         os.close(stdout)
 

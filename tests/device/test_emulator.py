@@ -39,6 +39,7 @@ pytestmark = [
 ]
 
 IMAGES = 500
+FEW = 100  # where a float32 network, which takes QEMU ten times as long, shows the same
 NEEDS_VNNI = "x86 without VNNI saturates in this file, so it answers otherwise than ARM: use a processor that has it"
 
 
@@ -116,14 +117,22 @@ def onnx_logits(path: Path, out: Path) -> None:
     onnx.save(model, out)
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_images(count: int, folder: Path) -> Path:
     """The first test images, as the model takes them."""
     with np.load(shared_path(DEMO_DATA)) as data:
-        pixels = data["x_test"][:IMAGES, ..., None]
-    path = tmp_path_factory.mktemp("images") / "x.npy"
-    np.save(path, pixels.astype(np.float32) / np.float32(255))
-    return path
+        pixels = data["x_test"][:count, ..., None]
+    np.save(folder / "x.npy", pixels.astype(np.float32) / np.float32(255))
+    return folder / "x.npy"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return first_images(IMAGES, tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return first_images(FEW, tmp_path_factory.mktemp("few"))
 
 
 def both(
@@ -178,9 +187,9 @@ def test_the_int8_softmax_of_litert_rounds_otherwise_in_single_cases(
     [("float32.tflite", "litert"), ("float32.onnx", "onnxruntime"), ("float32.xml", "openvino")],
 )
 def test_float32_answers_of_arm64_are_close_to_those_of_this_machine(
-    arm64: str, artifacts: dict[str, Path], images: Path, tmp_path: Path, name: str, runtime: str
+    arm64: str, artifacts: dict[str, Path], few: Path, tmp_path: Path, name: str, runtime: str
 ) -> None:
-    here, there = both(artifacts[name], runtime, images, tmp_path)
+    here, there = both(artifacts[name], runtime, few, tmp_path)
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-4)
 
 
@@ -222,12 +231,12 @@ def test_int8_answers_of_armhf_are_those_of_the_kernels_without_xnnpack(
 
 
 def test_float32_answers_of_armhf_are_close_to_those_of_this_machine(
-    armhf: str, artifacts: dict[str, Path], images: Path, tmp_path: Path
+    armhf: str, artifacts: dict[str, Path], few: Path, tmp_path: Path
 ) -> None:
     entry = Entry(path=artifacts["float32.tflite"], runtime="tflite-runtime")
-    there = evaluate(entry, images, tmp_path / "y.npy", EmulatorDevice("emulator://armhf"))
+    there = evaluate(entry, few, tmp_path / "y.npy", EmulatorDevice("emulator://armhf"))
     litert = Entry(path=entry.path, runtime="litert")
-    here = evaluate(litert, images, tmp_path / "here.npy", registry.load("devices", "local")())
+    here = evaluate(litert, few, tmp_path / "here.npy", registry.load("devices", "local")())
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-4)
 
 
@@ -238,7 +247,7 @@ def test_the_accuracy_on_a_sample_is_measured_with_the_kernels_of_arm(
     request.getfixturevalue(arch)
     with np.load(shared_path(DEMO_DATA)) as data:
         np.savez(
-            tmp_path / "few.npz", x_test=data["x_test"][:200], y_test=data["y_test"][:200], classes=data["classes"]
+            tmp_path / "few.npz", x_test=data["x_test"][:FEW], y_test=data["y_test"][:FEW], classes=data["classes"]
         )
     contract = shared_path(DEMO_DATA).with_suffix(".preprocessing.toml")
     shutil.copy(contract, tmp_path / "few.preprocessing.toml")
@@ -248,7 +257,7 @@ def test_the_accuracy_on_a_sample_is_measured_with_the_kernels_of_arm(
         words = ["evaluate", *files, "-d", str(tmp_path / "few.npz"), "--format", "json", *more]
         done = edge_opt(*words)
         assert done.returncode == 0, done.stderr
-        return [sum(row["accuracy"]["scores"]) / 200 for row in json.loads(done.stdout)]
+        return [sum(row["accuracy"]["scores"]) / FEW for row in json.loads(done.stdout)]
 
     there, here = top1("-t", target), top1()
     assert there[0] == here[0]

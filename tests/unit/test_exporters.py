@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -96,6 +97,21 @@ def test_an_error_of_a_library_becomes_one_of_ours_and_ours_stay() -> None:
         raise RuntimeError("at first\nno such thing")
     with pytest.raises(ModelError, match=r"^two inputs$"), conversion.converting("a library", "a format"):
         raise ModelError("two inputs")
+
+
+def test_a_library_that_fails_leaves_the_log_as_it_was() -> None:
+    root = logging.getLogger()
+    before = root.level, [*root.filters], [*root.handlers]
+
+    def failing() -> NoReturn:
+        root.setLevel(logging.CRITICAL)
+        root.addFilter(lambda _: False)
+        root.addHandler(logging.NullHandler())
+        raise RuntimeError("no such thing")
+
+    with pytest.raises(StepFailed), conversion.converting("a library", "a format"):
+        failing()
+    assert (root.level, root.filters, root.handlers) == before
 
 
 # ── calibration ────────────────────────────────────────────────────────────────────────────────────────────────────
