@@ -97,7 +97,7 @@ def test_a_history_without_validation_is_used_for_what_it_says(few: Path, tmp_pa
     history.write_text(
         "epoch,loss,accuracy\n" + "\n".join(f"{i},{1 / (i + 1):.3f},{1 - 0.5 / (i + 1):.3f}" for i in range(9))
     )
-    done = diagnose(tmp_path, few, MODEL, "--history", history)
+    done = diagnose(tmp_path, few, MODEL, "--history", history, "--samples", "0")
     assert done.code == 0, done.stderr
     assert "EO708" in done.codes("hint")
 
@@ -105,7 +105,7 @@ def test_a_history_without_validation_is_used_for_what_it_says(few: Path, tmp_pa
 def test_a_history_that_is_none_is_one_sentence_and_the_rest_is_looked_at(few: Path, tmp_path: Path) -> None:
     history = tmp_path / "training.csv"
     history.write_text("a picture of a curve")
-    done = diagnose(tmp_path, few, MODEL, "--history", history)
+    done = diagnose(tmp_path, few, MODEL, "--history", history, "--samples", "0")
     assert done.code == 2
     (said,) = done.errors()
     assert str(history) in said
