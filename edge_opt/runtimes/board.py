@@ -11,7 +11,6 @@ one folder::
       packages-HASH/       the runtimes, unpacked
       files/HASH/          artifacts and inputs; the least recently used leave first
       jobs/ID/             what a running worker was asked, and what an ended one answered
-      turn.lock            held by the job that is timed
 """
 
 from __future__ import annotations
