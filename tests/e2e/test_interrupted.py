@@ -17,7 +17,7 @@ from edge_opt.inputs.embedded import DEMO_DATA, DEMO_MODEL, shared_path
 
 pytestmark = pytest.mark.slow
 
-RECIPES = ("-r", "float32", "-r", "dynamic_int8", "--rounds", "6")
+RECIPES = ("-r", "float32", "-r", "dynamic_int8", "--rounds", "6", "--no-diagnosis")
 
 
 def optimize(folder: Path, *more: str) -> list[str]:

@@ -21,7 +21,7 @@ def test_two_numbers_of_threads_share_their_artifacts_and_are_printed_side_by_si
     (tmp_path / "small.toml").write_text(TARGET)
     command = [sys.executable, "-m", "edge_opt", "optimize", str(shared_path(DEMO_MODEL)), "-d",
                str(shared_path(DEMO_DATA)), "-t", str(tmp_path / "small.toml"), "--threads", "1,2", "-r", "float32",
-               "--rounds", "1", "--format", "json", "-o", str(tmp_path / "runs")]  # fmt: skip
+               "--rounds", "1", "--no-diagnosis", "--format", "json", "-o", str(tmp_path / "runs")]  # fmt: skip
     environment = {**os.environ, "EDGE_OPT_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
