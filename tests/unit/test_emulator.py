@@ -489,6 +489,13 @@ def test_cleaning_removes_every_system_or_the_one_that_is_named(cache: Path, qem
     assert emulator.clean() == ()
 
 
+def test_cleaning_removes_what_a_killed_setup_left(cache: Path) -> None:
+    left_over = emulated.folder_of("arm64").with_name(".arm64.partial")
+    left_over.mkdir(parents=True)
+    assert emulator.clean() == (emulated.folder_of("arm64"),)
+    assert not left_over.exists()
+
+
 def test_an_architecture_that_is_none_is_named(cache: Path) -> None:
     for ask in (emulator.setup, emulator.check):
         with pytest.raises(InputError, match="no emulated architecture 'x86'"):

@@ -64,7 +64,7 @@ def setup(arch: str, watch: Watch, qemu: Path | None = None, cpu: str = "") -> C
     named = None if qemu is None else _program(qemu)
     wanted, folder = _wanted(arch), emulated.folder_of(arch)
     with undisturbed(folder, "an emulator", arm_system.NO_ROOM):
-        partial = folder.with_name(f".{arch}.partial")
+        partial = _partial(folder)
         shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
         if found := _working(folder, arch, wanted, named, cpu, watch):
             return found
@@ -99,16 +99,25 @@ def check(arch: str, watch: Watch, cpu: str = "", qemu: Path | None = None) -> C
 
 
 def clean(arch: str = "") -> tuple[Path, ...]:
-    """The folders of the emulated system of ``arch``, or of all of them, which are gone; none where none was there."""
+    """The folders of the emulated system of ``arch``, or of all of them, which are gone; none where none was there.
+
+    What a killed setup left goes too. Raises InputError for an architecture that is not emulated.
+    """
     asked = [emulated.architecture_of(arch).name] if arch else list(emulated.ARCHITECTURES)
-    there = [folder for folder in map(emulated.folder_of, asked) if folder.exists()]
+    folders = [emulated.folder_of(one) for one in asked]
+    there = tuple(folder for folder in folders if folder.exists() or _partial(folder).exists())
     for folder in there:
         with undisturbed(folder, "an emulator", arm_system.NO_ROOM):
-            leaving = folder.with_name(f".{folder.name}.partial")
-            shutil.rmtree(leaving, ignore_errors=True)
-            folder.rename(leaving)  # at once, so that nobody meets a half
-            shutil.rmtree(leaving)
-    return tuple(there)
+            shutil.rmtree(_partial(folder), ignore_errors=True)
+            if folder.exists():
+                folder.rename(_partial(folder))  # at once, so that nobody meets a half
+                shutil.rmtree(_partial(folder))
+    return there
+
+
+def _partial(folder: Path) -> Path:
+    """Where a system is while it is not whole."""
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def _require_place() -> None:
