@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,7 +57,15 @@ def begin(board: Board, *words: str | Path, impatient: bool = False) -> Begun:
     line = command(*words, impatient=impatient)
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes them
     environment = board.user_environment()
-    process = subprocess.Popen(line, env=environment, cwd=CHECKOUT, stdout=out, stderr=err)
+    process = subprocess.Popen(
+        line,
+        env=environment,
+        cwd=CHECKOUT,
+        stdout=out,
+        stderr=err,
+        # a shell that starts the tests in the background lets them, and so their children, ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     return Begun(process=process, stdout=out, stderr=err)
 
 
