@@ -31,6 +31,12 @@ _SAY_AFTER_S = 2.0
 _KINDS = {"alone": fcntl.LOCK_EX, "shared": fcntl.LOCK_SH}
 
 _log = logging.getLogger(__name__)
+_waits: list[float] = []
+
+
+def waited_s() -> float:
+    """How long this process has waited for its turns so far, in seconds: what a time limit on its work leaves out."""
+    return sum(_waits)
 
 
 @contextmanager
@@ -53,9 +59,11 @@ def turn(
             _log.warning("timing without a lock, so another edge-opt may disturb it: %s", error)
             yield
             return
+        begun = time.monotonic()
         _wait(gate, _KINDS[kind], end, wait_s, stop)
         _wait(room, _KINDS[kind], end, wait_s, stop)
         fcntl.flock(gate, fcntl.LOCK_UN)
+        _waits.append(time.monotonic() - begun)
         yield
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from edge_opt.errors import InputError, RunError, StepFailed
-from edge_opt.flows.gate import asked
+from edge_opt.flows.gate import asked, timed
 from edge_opt.types import Step
 from tests import stack
 from tests.fakes import FakeDevice
@@ -37,6 +38,18 @@ def test_what_is_too_noisy_to_tell_is_unclear_after_the_last_look(tmp_path: Path
     assert (decision.outcome, decision.evidence) == ("unclear", 24)
     assert "cannot tell" in decision.message
     assert decision.hint
+
+
+def test_waiting_while_another_edge_opt_measures_spends_no_budget(
+    tmp_path: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process works for a second and waits for 99: more than the first four fit into a budget of ten seconds."""
+    worked_s = 1.0
+    monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=lambda: 100 * worked_s * len(device.jobs)))
+    monkeypatch.setattr(timed, "waited_s", lambda: 99 * worked_s * len(device.jobs))
+    both = written(tmp_path, "a.tflite", noise=0.2), written(tmp_path, "b.tflite", noise=0.2, latency_ns=102_000)
+    (decision,) = asked.gate(*both, limits=WEIGHED, placement=False, budget="10s").decisions
+    assert 10 <= decision.evidence <= 12
 
 
 def test_memory_and_load_are_measured_where_they_are_asked_for_and_only_there(

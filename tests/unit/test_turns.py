@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,21 @@ def test_waiting_is_said_and_ends_with_the_other_turn(
     with caplog.at_level(logging.WARNING), turn("shared", wait_s=60):
         assert other.is_set()
     assert "waiting while another edge-opt works" in caplog.text
+
+
+def test_the_time_spent_waiting_for_turns_is_known(other: threading.Event) -> None:
+    before = turns.waited_s()
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(_take_a_turn)
+        time.sleep(0.3)
+        other.set()
+        waiting.result(60)
+    assert 0.25 <= turns.waited_s() - before <= 60
+
+
+def _take_a_turn() -> None:
+    with turn("shared"):
+        pass
 
 
 def test_a_timing_that_waits_is_not_overtaken_by_further_conversions() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from edge_opt.alternation import Alternation
 from edge_opt.errors import StepFailed
 from edge_opt.flows.gate.bench import Bench
 from edge_opt.stages.gate import paired, sequence, solo
+from edge_opt.turns import waited_s
 from edge_opt.types import Basis, Decision, Finding, Step
 
 
@@ -74,6 +76,7 @@ def _until_clear(
         draw,
         limits,
         budget_s=bench.asked.budget_s,
+        clock=lambda: time.monotonic() - waited_s(),  # that another edge-opt measures here spends nothing
         tell=lambda index: bench.watch(
             Step(stage="measure", what=f"{', '.join(limits)} in {basis}", done=index, total=sequence.next_look(index))
         ),
