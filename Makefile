@@ -20,8 +20,9 @@ help: ## list these commands
 demo: $(READY) ## optimise the embedded model on the embedded data: runs/demo/
 	@"$(BIN)/python" -m edge_opt demo
 
+# two files of tests at a time, in their order: the long ones stand before the many short ones of tests/unit
 test: $(READY) ## run every test, the slow ones too
-	@"$(BIN)/python" -m pytest -m ""
+	@"$(BIN)/python" -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-devices: $(READY) ## run the tests on real things: boards behind sshd, emulators, a browser
 	@"$(BIN)/python" -m tests.device.debian || echo "the tests on emulated boards will skip, with their reason" >&2
