@@ -103,6 +103,25 @@ def test_what_is_kept_in_float_keeps_its_weights(collapsing: networks.Network, t
         assert [tuple(one.dims) for one in floats if len(one.dims) == 2 and 1 not in one.dims] == [(WIDTH, WIDTH)]
 
 
+@pytest.mark.parametrize("mode", ["static", "dynamic"])
+def test_no_file_is_written_beside_the_source_where_another_conversion_would_remove_it(
+    mode: Any, collapsing: networks.Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    infer = onnx.shape_inference.infer_shapes_path
+
+    def noted(given: str, to: str, *more: Any) -> None:
+        written.append(Path(to))
+        infer(given, to, *more)
+
+    monkeypatch.setattr(onnx.shape_inference, "infer_shapes_path", noted)
+    quantization = Quantization(mode=mode)
+    variant = EXPORTER.variants(quantization, "onnx")[0]
+    EXPORTER.export(collapsing.source, quantization, variant, collapsing.samples[:10], tmp_path)
+    assert written
+    assert collapsing.source.path.parent not in {one.parent for one in written}
+
+
 @pytest.mark.parametrize("mode", ["static", "dynamic", "weight_only"])
 def test_a_layer_that_does_not_exist_is_an_unknown_name(
     mode: Any, collapsing: networks.Network, tmp_path: Path

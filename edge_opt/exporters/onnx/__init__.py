@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,25 +88,34 @@ class OnnxExporter:
 
 @contextlib.contextmanager
 def _static(whole: Path, quantization: Quantization, variant: str, batches: Any, scratch: Path) -> Iterator[Static]:
-    model = Static(whole, quantization, variant, batches, scratch)
-    try:
-        yield model
-    finally:
-        model.close()
+    with _own(whole, scratch) as float32:
+        model = Static(float32, quantization, variant, batches, scratch)
+        try:
+            yield model
+        finally:
+            model.close()
 
 
 def _dynamic(source: Path, path: Path, quantization: Quantization) -> None:
     tool = quantizing()
     check(onnx_graph.read(source).graph, quantization.keep_float)
-    # unsigned weights: with signed ones, dynamic convolutions have a slow kernel only (2 to 4 times slower here)
-    tool.quantize_dynamic(
-        str(source),
-        str(path),
-        per_channel=quantization.granularity == "per_channel",
-        weight_type=tool.QuantType.QUInt8,
-        nodes_to_exclude=list(quantization.keep_float),
-    )
+    with _own(source, path.parent) as float32:
+        # unsigned weights: with signed ones, dynamic convolutions have a slow kernel only (2 to 4 times slower here)
+        tool.quantize_dynamic(
+            str(float32),
+            str(path),
+            per_channel=quantization.granularity == "per_channel",
+            weight_type=tool.QuantType.QUInt8,
+            nodes_to_exclude=list(quantization.keep_float),
+        )
     onnx_graph.save(onnx_graph.read(path), path)
+
+
+@contextlib.contextmanager
+def _own(whole: Path, scratch: Path) -> Iterator[Path]:
+    """A copy for one conversion alone: ONNX Runtime's tools write, and remove, a file beside the one they read."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        yield Path(shutil.copy(whole, folder))
 
 
 exporter = OnnxExporter()
