@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -62,7 +60,7 @@ def test_what_is_sent_is_told_in_bytes_and_what_is_set_up_in_steps(
 def test_a_line_fills_the_terminal_at_most(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    monkeypatch.setenv("COLUMNS", str(columns))
     watch = Progress()
     monkeypatch.setattr(watch, "_terminal", True)
     watch(Step(stage="evaluate", what="x" * 300, done=0, total=7))
