@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tests import beside
 from tests.device.sshd import Board
 from tests.fixtures import tiny
 
@@ -103,8 +104,7 @@ def refused(done: Done, *words: str, hint: bool = True) -> None:
     Without ``hint``, there need not be one.
     """
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
-    lines = done.stderr.splitlines()
-    parts = [line.split(": ")[0].strip() for line in lines]
+    parts = [line.split(": ")[0].strip() for line in beside.told(done.stderr)]
     assert parts == ["error", "hint"] or (not hint and parts == ["error"]), done.stderr
     assert not done.stdout
     for word in words:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import beside
 from tests.fixtures import tiny
 
 pytestmark = pytest.mark.slow
@@ -39,6 +40,6 @@ def test_a_broken_artifact_ends_with_one_sentence_and_exit_code_2(name: str, tmp
     path.write_bytes(b"this is no model")
     done = run(str(path), "-q")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: '{path}' cannot be inspected: ")
+    assert beside.told(done.stderr)[0].startswith(f"error: '{path}' cannot be inspected: ")
     assert "Traceback" not in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == [name]
