@@ -114,6 +114,7 @@ def test_a_training_without_one_good_epoch_is_still_a_history(tmp_path: Path) ->
         ("h.csv", "0,1.5\n1,1.2\n", "begins with numbers"),
         ("h.csv", "path,label\na.png,cat\n", "has no loss"),
         ("h.csv", "once upon a time\n", "no loss"),
+        ("h.csv", ";", "no loss"),
         ("h.csv", b"\xff\xfel\0o\0s\0s\0", "is no text in UTF-8"),
         ("events.out.tfevents.1.host", b"", "is no TensorBoard event file"),
         ("events.out.tfevents.1.host", b"not events at all, but longer than a head", "is no TensorBoard event file"),

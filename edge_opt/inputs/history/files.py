@@ -32,7 +32,7 @@ def from_csv(path: Path, text: str) -> dict[str, Column]:
         raise InputError(
             f"'{path}' is no CSV file: {error}", "give the file that keras.callbacks.CSVLogger wrote"
         ) from error
-    header = [name.strip() for name in rows[0]]
+    header = [name.strip() for name in rows[0]] if rows else []  # nothing but delimiters
     if any(_looks_like_a_number(name) for name in header if name):
         raise InputError(f"'{path}' begins with numbers", "its first line must name the columns: epoch,loss,val_loss")
     merged: list[dict[str, str]] = []
