@@ -151,13 +151,15 @@ def time_unit(ns: float) -> TimeUnit:
 
 
 def format_duration(ns: float) -> str:
-    """One latency for a sentence: ``61.27 ms``, ``84 µs``, ``10.5 µs``."""
+    """One latency for a sentence: ``61.27 ms``, ``84 µs``, ``10.5 µs``, ``1.31 µs``."""
     unit = time_unit(ns)
     value = ns / _NS_PER[unit]
     if unit == "ns":
         return f"{value:.0f} ns"
     if unit == "µs":
-        return f"{_decimals(value, 1 if value < 99.95 else 0).removesuffix('.0')} µs"
+        digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+        text = _decimals(value, digits)
+        return f"{text.rstrip('0').rstrip('.') if digits else text} µs"
     return f"{_decimals(value, 2 if value < 99.995 else 1)} {unit}"
 
 
