@@ -44,9 +44,8 @@ def test_waiting_while_another_edge_opt_measures_spends_no_budget(
     tmp_path: Path, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process works for a second and waits for 99: more than the first four fit into a budget of ten seconds."""
-    worked_s = 1.0
-    monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=lambda: 100 * worked_s * len(device.jobs)))
-    monkeypatch.setattr(timed, "waited_s", lambda: 99 * worked_s * len(device.jobs))
+    monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=lambda: 100.0 * len(device.jobs)))
+    monkeypatch.setattr(timed, "waited_s", lambda: 99.0 * len(device.jobs))
     both = written(tmp_path, "a.tflite", noise=0.2), written(tmp_path, "b.tflite", noise=0.2, latency_ns=102_000)
     (decision,) = asked.gate(*both, limits=WEIGHED, placement=False, budget="10s").decisions
     assert 10 <= decision.evidence <= 12

@@ -74,10 +74,10 @@ def test_the_time_spent_waiting_for_turns_is_known(other: threading.Event) -> No
     before = turns.waited_s()
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(_take_a_turn)
-        time.sleep(0.3)
+        time.sleep(1.0)  # far longer than a busy machine takes to start the thread
         other.set()
         waiting.result(60)
-    assert 0.25 <= turns.waited_s() - before <= 60
+    assert 0.5 <= turns.waited_s() - before <= 60
 
 
 def _take_a_turn() -> None:
